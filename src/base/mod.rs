@@ -1,0 +1,1 @@
+//! Words with no domain: time, positions, ids, hashes, money, collections. Pure but for `clock`.

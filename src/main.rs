@@ -1,0 +1,3 @@
+//! The `clausum` binary: parse, run, exit code.
+
+fn main() {}
