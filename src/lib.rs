@@ -2,6 +2,12 @@
 //!
 //! The log is the truth and a shard is a pure function of it. `ARCHITECTURE.md` is the map; a module
 //! imports only from modules on lower floors, which `tests/tidy.rs` holds.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at a surprise"))]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at a surprise")
+)]
 
 pub mod base;
+pub mod log;
+pub mod store;
+pub mod wire;

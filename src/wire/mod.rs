@@ -1,0 +1,4 @@
+//! Every external shape: records and their headers, commands, outputs, HTTP JSON. What comes from
+//! outside is an error value with a place here, never a panic.
+
+pub mod record;
