@@ -8,6 +8,7 @@
 )]
 
 pub mod base;
+pub mod domain;
 pub mod log;
 pub mod store;
 pub mod wire;
