@@ -1,4 +1,11 @@
 //! Every external shape: records and their headers, commands, outputs, HTTP JSON. What comes from
 //! outside is an error value with a place here, never a panic.
 
+pub mod amount;
+pub mod assess;
+pub mod contact;
+pub mod error;
+pub mod field;
+pub mod json;
+pub mod metadata;
 pub mod record;
