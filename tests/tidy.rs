@@ -61,6 +61,11 @@ fn imports_point_to_lower_floors() {
 }
 
 #[test]
+fn the_map_shows_the_floors() {
+    hold(floors::drifted(include_str!("../ARCHITECTURE.md")));
+}
+
+#[test]
 fn a_heavy_library_enters_through_one_folder() {
     hold(in_sources(libraries::strays));
 }

@@ -1,6 +1,6 @@
 //! Words and constructs that may not stay in Rust code.
 
-use crate::paths::paths;
+use crate::paths::spelled_out;
 use crate::source::{Breach, Source, closing};
 
 const REMINDERS: &[&str] = &["FIXME", "TODO", "XXX"];
@@ -80,7 +80,7 @@ pub(crate) fn unexplained_allows(source: &Source) -> Vec<Breach> {
 
 pub(crate) fn default_hashes(source: &Source) -> Vec<Breach> {
     let banned = |name: &str| matches!(name, "HashMap" | "HashSet" | "hash_map" | "hash_set");
-    let found = paths(source).into_iter().filter(|path| {
+    let found = spelled_out(source).into_iter().filter(|path| {
         path.starts_with(&["std", "collections"]) && path.segments.get(2).is_some_and(|name| banned(name))
     });
     found
@@ -122,6 +122,6 @@ fn an_allow_needs_a_reason() {
 #[test]
 fn the_default_hash_map_is_seen() {
     let text = "use std::collections::{BTreeMap, HashMap};\nfn a() -> std::collections::HashSet<u8> {}\n\
-                use crate::base::collections::Map;";
-    assert_eq!(lines(default_hashes, text), [1, 2]);
+                use crate::base::collections::Map;\nuse std::collections;\nfn b() { collections::HashMap::new() }";
+    assert_eq!(lines(default_hashes, text), [1, 2, 5]);
 }

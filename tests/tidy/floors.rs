@@ -91,6 +91,29 @@ fn root_relative(source: &Source, path: &Path) -> Option<Result<String, String>>
     Some(Ok(target.clone()))
 }
 
+/// Rows of the table in the map that name another building than this one.
+pub(crate) fn drifted(map: &str) -> Vec<Breach> {
+    let at = |line, what| Breach { path: "ARCHITECTURE.md".to_owned(), line, what };
+    let mut drawn = [false; FLOORS.len()];
+    let mut found = Vec::new();
+    for (number, line) in map.lines().enumerate() {
+        let row = line.strip_prefix("| ").and_then(|row| row.split_once(" | "));
+        let Some((height, components)) = row.and_then(|(cell, rest)| Some((cell.parse().ok()?, rest))) else {
+            continue;
+        };
+        let components: Vec<_> = components.split('`').skip(1).step_by(2).collect();
+        let floor = FLOORS.iter().nth_back(height);
+        if floor.is_none_or(|floor| **floor != *components) {
+            found
+                .push(at(number + 1, format!("floor {height} differs from tests/tidy/floors.rs: {floor:?}")));
+        }
+        drawn.iter_mut().skip(height).take(1).for_each(|drawn| *drawn = true);
+    }
+    let missing = drawn.iter().enumerate().filter(|(_, drawn)| !**drawn);
+    found.extend(missing.map(|(height, _)| at(1, format!("floor {height} is not on the map"))));
+    found
+}
+
 fn found(path: &str, text: &str) -> Vec<String> {
     let mut found: Vec<_> =
         breaches(&Source::new(path, text)).into_iter().map(|breach| breach.what).collect();
@@ -148,4 +171,19 @@ fn main_uses_cli_only() {
 fn a_component_without_a_floor_is_refused() {
     assert_eq!(found("src/attic/mod.rs", "").len(), 1);
     assert_eq!(found("src/cli/mod.rs", "use crate::Attic;").len(), 1);
+}
+
+#[test]
+fn a_map_of_another_building_is_seen() {
+    let mut rows: Vec<_> = FLOORS
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(height, floor)| format!("| {height} | `{}` |", floor.join("`, `")))
+        .collect();
+    assert_eq!(drifted(&rows.join("\n")), []);
+    let base = rows.swap_remove(0);
+    assert_eq!(drifted(&rows.join("\n")).len(), 1);
+    rows.push(base.replace("base", "attic"));
+    assert_eq!(drifted(&rows.join("\n")).len(), 1);
 }

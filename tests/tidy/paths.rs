@@ -54,6 +54,21 @@ pub(crate) fn paths(source: &Source) -> Vec<Path> {
     paths
 }
 
+/// All paths of a file, those that begin with an imported name spelled out: after `use std::io`, `io::stdin`
+/// is `std::io::stdin`.
+pub(crate) fn spelled_out(source: &Source) -> Vec<Path> {
+    let mut paths = paths(source);
+    let bound = |path: &Path| Some((path.binds.clone()?, path.segments.clone()));
+    let imports: Vec<_> = paths.iter().filter_map(bound).collect();
+    for path in paths.iter_mut().filter(|path| path.binds.is_none()) {
+        if let Some((_, whole)) = imports.iter().find(|(name, _)| name == path.first()) {
+            let whole = whole.iter().filter(|segment| *segment != "self");
+            path.segments = whole.chain(path.segments.iter().skip(1)).cloned().collect();
+        }
+    }
+    paths
+}
+
 /// Names of the file's own modules and imports: a path that begins with one names no outside library.
 pub(crate) fn local_names(source: &Source, paths: &[Path]) -> Vec<String> {
     let modules = source.tokens.windows(2).filter_map(|pair| match pair {
@@ -207,4 +222,13 @@ fn an_import_tells_what_it_binds_and_where_it_stands() {
     let found = paths(&Source::new("src/base/x.rs", "mod t { use super::{a as b, c}; }"));
     let seen: Vec<_> = found.iter().map(|path| (path.binds.as_deref(), path.depth)).collect();
     assert_eq!(seen, [(Some("b"), 1), (Some("c"), 1)]);
+}
+
+#[test]
+fn imported_names_are_spelled_out() {
+    let text = "use std::{io::{self, Write}, time as t}; fn f() { io::stdin(); t::Instant::now(); a::b() }";
+    let found: Vec<_> = spelled_out(&Source::new("src/base/x.rs", text)).iter().map(Path::text).collect();
+    let expected =
+        ["std::io::self", "std::io::Write", "std::time", "std::io::stdin", "std::time::Instant::now", "a::b"];
+    assert_eq!(found, expected);
 }
