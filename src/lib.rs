@@ -10,5 +10,6 @@
 pub mod base;
 pub mod domain;
 pub mod log;
+pub mod state;
 pub mod store;
 pub mod wire;

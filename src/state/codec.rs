@@ -292,7 +292,10 @@ mod tests {
             out.signed(value.cast_signed());
             let bytes = out.finish();
             let (version, mut decoder) = Decoder::versioned(&bytes).unwrap();
-            assert_eq!((version, decoder.number(), decoder.signed()), (1, Ok(value), Ok(value.cast_signed())));
+            assert_eq!(
+                (version, decoder.number(), decoder.signed()),
+                (1, Ok(value), Ok(value.cast_signed()))
+            );
             decoder.end().unwrap();
         }
     }

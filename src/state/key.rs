@@ -196,7 +196,8 @@ mod tests {
     fn stored_keys_are_as_they_ever_were() {
         let org = OrgId::from_bytes([0xab; 16]);
         let entity = Entity { kind: EntityKind::Card, hash: Hash128([2; 16]) };
-        let hex = |key: Key| key.encode().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let hex =
+            |key: Key| key.encode().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         let (org_hex, hash_hex) = ("ab".repeat(16), "02".repeat(16));
         let table = [
             (Key::Organization(org), format!("01{org_hex}")),

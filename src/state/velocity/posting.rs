@@ -70,6 +70,37 @@ impl Run {
         self.postings.partition_point(|posting| posting.at <= at)
     }
 
+    /// Puts a posting at its time.
+    pub fn insert(&mut self, posting: Posting) {
+        let place = self.place(posting.at);
+        self.postings.insert(place, posting);
+        for value in &mut self.values {
+            value.posting += u16::from(usize::from(value.posting) >= place);
+        }
+    }
+
+    /// Takes the first `count` postings out, with their values.
+    #[must_use]
+    pub fn take_front(&mut self, count: usize) -> Run {
+        let count = count.min(self.postings.len());
+        let back = self.postings.split_off(count);
+        let postings = std::mem::replace(&mut self.postings, back);
+        let (values, mut rest): (Vec<DistinctValue>, Vec<DistinctValue>) =
+            self.values.iter().partition(|value| usize::from(value.posting) < count);
+        let shift = u16::try_from(count).unwrap_or(u16::MAX);
+        rest.iter_mut().for_each(|value| value.posting -= shift);
+        self.values = rest;
+        Run { postings, values }
+    }
+
+    /// Puts `later` behind what there is.
+    pub fn append(&mut self, later: Run) {
+        let shift = u16::try_from(self.postings.len()).unwrap_or(u16::MAX);
+        self.postings.extend(later.postings);
+        let moved = later.values.into_iter();
+        self.values.extend(moved.map(|value| DistinctValue { posting: value.posting + shift, ..value }));
+    }
+
     /// Writes the run: times as differences, amounts and events as they are.
     pub fn encode(&self, out: &mut Encoder) {
         out.count(self.postings.len());

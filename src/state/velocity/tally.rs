@@ -5,9 +5,9 @@ use crate::domain::decision::Decision;
 use crate::state::velocity::posting::Posting;
 use crate::state::velocity::summary::Summary;
 
-/// Counts and sums over the events of a window.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+/// What a window adds up to for one currency.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
     /// Events.
     pub count: u64,
     /// Events approved.
@@ -16,15 +16,45 @@ pub struct Tally {
     pub declined: u64,
     /// Events reported as failed.
     pub failed: u64,
-    /// Per currency: events and the sum of their amounts. Wider than any sum can grow.
-    money: Vec<(Currency, u64, i128)>,
+    /// Events in the currency.
+    pub in_currency: u64,
+    /// Sum of their amounts. Wider than any sum can grow.
+    pub sum: i128,
+}
+
+/// Counts and sums over the events of a window.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    count: u64,
+    approved: u64,
+    declined: u64,
+    failed: u64,
+    /// The currency that came first; nearly always the only one.
+    main: Option<Money>,
+    others: Vec<Money>,
+}
+
+/// One currency's part of a tally.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Money {
+    currency: Currency,
+    count: u64,
+    sum: i128,
 }
 
 impl Tally {
-    /// Events in `currency`, and the sum of their amounts.
+    /// What it comes to for `currency`.
     #[must_use]
-    pub fn money(&self, currency: Currency) -> (u64, i128) {
-        self.money.iter().find(|entry| entry.0 == currency).map_or((0, 0), |entry| (entry.1, entry.2))
+    pub fn counts(&self, currency: Currency) -> Counts {
+        let money = self.main.iter().chain(&self.others).find(|money| money.currency == currency);
+        Counts {
+            count: self.count,
+            approved: self.approved,
+            declined: self.declined,
+            failed: self.failed,
+            in_currency: money.map_or(0, |money| money.count),
+            sum: money.map_or(0, |money| money.sum),
+        }
     }
 
     /// An event enters.
@@ -68,19 +98,24 @@ impl Tally {
     }
 
     fn add_money(&mut self, currency: Currency, count: u64, sum: i128) {
-        match self.money.iter_mut().find(|entry| entry.0 == currency) {
-            Some(entry) => {
-                entry.1 += count;
-                entry.2 += sum;
-            }
-            None => self.money.push((currency, count, sum)),
+        if let Some(money) = self.entry(currency) {
+            money.count += count;
+            money.sum += sum;
+        } else if self.main.is_none() {
+            self.main = Some(Money { currency, count, sum });
+        } else {
+            self.others.push(Money { currency, count, sum });
         }
     }
 
     fn remove_money(&mut self, currency: Currency, count: u64, sum: i128) {
-        if let Some(entry) = self.money.iter_mut().find(|entry| entry.0 == currency) {
-            entry.1 -= count;
-            entry.2 -= sum;
+        if let Some(money) = self.entry(currency) {
+            money.count -= count;
+            money.sum -= sum;
         }
+    }
+
+    fn entry(&mut self, currency: Currency) -> Option<&mut Money> {
+        self.main.iter_mut().chain(&mut self.others).find(|money| money.currency == currency)
     }
 }
