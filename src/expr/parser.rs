@@ -116,15 +116,20 @@ impl<'s> Parser<'s, '_> {
         root
     }
 
-    /// `ConditionalOr ["?" ConditionalOr ":" Expr]`: the branch between `?` and `:` takes no bare `?:`.
     fn expression(&mut self) -> NodeId {
         let condition = self.infix(LOOSEST);
+        self.choice(condition)
+    }
+
+    /// `ConditionalOr ["?" ConditionalOr ":" Expr]`: the branch between `?` and `:` takes no bare `?:`.
+    fn choice(&mut self, condition: NodeId) -> NodeId {
         if !self.eat(Sign::Question) {
             return condition;
         }
-        let then = self.infix(LOOSEST);
+        let mut then = self.infix(LOOSEST);
         if *self.peek() == Tok::Sign(Sign::Question) {
             self.blame(FaultCode::Syntax, "put a `?:` that stands between `?` and `:` in parentheses");
+            then = self.nested(|parser| parser.choice(then));
         }
         self.expect(Sign::Colon);
         let otherwise = self.nested(Self::expression);
@@ -213,15 +218,7 @@ impl<'s> Parser<'s, '_> {
         let start = self.span_of(base);
         let name_span = self.here();
         let Tok::Name(name) = *self.peek() else {
-            let (code, message) = if *self.peek() == Tok::Sign(Sign::Question) {
-                (FaultCode::Unsupported, "optional selection with `.?` is not supported".to_owned())
-            } else {
-                (
-                    FaultCode::Syntax,
-                    format!("expected a name behind the dot, found {}", self.peek().describe()),
-                )
-            };
-            self.blame(code, message);
+            self.refuse_member_name();
             return self.replace_by_bad(first_node, start);
         };
         self.at += 1;
@@ -243,6 +240,21 @@ impl<'s> Parser<'s, '_> {
             return base;
         }
         self.push(Syntax::Select { base, name: name.into() }, span)
+    }
+
+    fn refuse_member_name(&mut self) {
+        if *self.peek() == Tok::Broken {
+            self.at += 1;
+        } else if *self.peek() == Tok::Sign(Sign::Question) {
+            self.blame(FaultCode::Unsupported, "optional selection with `.?` is not supported");
+            self.at += 1;
+            if matches!(self.peek(), Tok::Name(_)) {
+                self.at += 1;
+            }
+        } else {
+            let message = format!("expected a name behind the dot, found {}", self.peek().describe());
+            self.blame(FaultCode::Syntax, message);
+        }
     }
 
     fn primary(&mut self) -> NodeId {
@@ -352,7 +364,7 @@ impl<'s> Parser<'s, '_> {
     }
 
     /// Runs `part` one level deeper, or ends the parse at the limit.
-    fn nested(&mut self, part: fn(&mut Self) -> NodeId) -> NodeId {
+    fn nested(&mut self, part: impl FnOnce(&mut Self) -> NodeId) -> NodeId {
         if self.nesting == MAX_NESTING {
             self.end(FaultCode::TooDeep, format!("nested deeper than {MAX_NESTING} levels"));
             return self.push(Syntax::Bad, self.here());
