@@ -67,6 +67,7 @@ impl<'a, const N: usize> Stack<'a, N> {
         Stack { items: [NOTHING; N], len: 0 }
     }
 
+    #[inline]
     fn push(&mut self, item: Item<'a>) {
         if let Some(place) = self.items.get_mut(self.len) {
             *place = item;
@@ -74,6 +75,7 @@ impl<'a, const N: usize> Stack<'a, N> {
         }
     }
 
+    #[inline]
     fn pop(&mut self) -> Item<'a> {
         self.len = self.len.saturating_sub(1);
         self.items.get(self.len).copied().unwrap_or(NOTHING)
@@ -151,6 +153,7 @@ fn run<'a, E: Env + ?Sized, const N: usize>(
 }
 
 /// A value of the environment, held against the type its schema promised.
+#[inline]
 fn load(value: Value<'_>, ty: Type, missing: EvalError) -> Item<'_> {
     match (value, ty) {
         (Value::Missing, _) => Err(missing),
@@ -163,6 +166,7 @@ fn load(value: Value<'_>, ty: Type, missing: EvalError) -> Item<'_> {
     }
 }
 
+#[inline]
 fn int(cell: Cell<'_>) -> Result<i64, EvalError> {
     match cell {
         Cell::Int(value) => Ok(value),
@@ -170,6 +174,7 @@ fn int(cell: Cell<'_>) -> Result<i64, EvalError> {
     }
 }
 
+#[inline]
 fn text(cell: Cell<'_>) -> Result<Text<'_>, EvalError> {
     match cell {
         Cell::Text(text) => Ok(text),

@@ -51,6 +51,7 @@ impl Comparison {
     }
 
     /// Whether it holds between two things so ordered.
+    #[inline]
     pub(super) fn holds(self, ordering: Ordering) -> bool {
         match self {
             Comparison::Equal => ordering.is_eq(),
@@ -62,6 +63,7 @@ impl Comparison {
         }
     }
 
+    #[inline]
     pub(super) fn ints(self, left: i64, right: i64) -> bool {
         self.holds(left.cmp(&right))
     }
@@ -79,6 +81,7 @@ impl Comparison {
 
 impl Arith {
     /// Checked: what does not fit is an error, also the remainder of the smallest integer by -1.
+    #[inline]
     pub(super) fn apply(self, left: i64, right: i64) -> Result<i64, EvalError> {
         let result = match self {
             Arith::Add => left.checked_add(right),
@@ -93,6 +96,7 @@ impl Arith {
 }
 
 impl Unary {
+    #[inline]
     pub(super) fn apply(self, operand: Cell<'_>) -> Item<'_> {
         match (self, operand) {
             (Unary::Not, Cell::Bool(value)) => Ok(Cell::Bool(!value)),
@@ -108,6 +112,7 @@ impl Unary {
 }
 
 impl Binary {
+    #[inline]
     pub(super) fn apply<'a>(self, left: Cell<'a>, right: Cell<'a>) -> Item<'a> {
         match (self, left, right) {
             (Binary::Arith(op), Cell::Int(left), Cell::Int(right)) => op.apply(left, right).map(Cell::Int),
@@ -127,15 +132,18 @@ impl Binary {
 }
 
 /// `&&` of two known sides: false absorbs an error, else the first error stands.
+#[inline]
 pub(super) fn and<'a>(left: Item<'a>, right: Item<'a>) -> Item<'a> {
     junction(false, left, right)
 }
 
 /// `||` of two known sides: true absorbs an error, else the first error stands.
+#[inline]
 pub(super) fn or<'a>(left: Item<'a>, right: Item<'a>) -> Item<'a> {
     junction(true, left, right)
 }
 
+#[inline]
 fn junction<'a>(absorbing: bool, left: Item<'a>, right: Item<'a>) -> Item<'a> {
     let decides = |side: &Item<'a>| matches!(side, Ok(Cell::Bool(value)) if *value == absorbing);
     if decides(&left) || (left.is_err() && !decides(&right)) { left } else { right }

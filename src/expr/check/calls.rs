@@ -25,11 +25,8 @@ impl Checker<'_> {
         let given: Vec<NodeId> = receiver.into_iter().chain(args.iter().copied()).collect();
         if given.len() != function.parameters.len() {
             let shown = usize::from(receiver.is_some());
-            let message = format!(
-                "`{name}` takes {} arguments, {} given",
-                function.parameters.len() - shown,
-                given.len() - shown
-            );
+            let (expected, given) = (function.parameters.len() - shown, given.len() - shown);
+            let message = format!("arguments of `{name}`: {expected} expected, {given} given");
             return self.fault(FaultCode::WrongType, span, message);
         }
         let operands: Vec<Option<Id>> =

@@ -143,7 +143,7 @@ fn names_and_types() {
             "line 1, column 1: an integer is sought among elements each of which is a string",
         ),
         ("s.name.contains(1)", "line 1, column 17: expected a string, found an integer"),
-        ("s.name.contains()", "line 1, column 1: `contains` takes 1 arguments, 0 given"),
+        ("s.name.contains()", "line 1, column 1: arguments of `contains`: 1 expected, 0 given"),
         ("has(amount)", "line 1, column 5: this is always present"),
         ("has(n)", "line 1, column 5: an object is always present: ask for one of its members"),
         ("has(n.one + 1)", "line 1, column 5: `has` takes a field"),

@@ -117,6 +117,28 @@ fn comparisons() {
 }
 
 #[test]
+fn a_constant_may_stand_on_either_side() {
+    for (op, below, equal, above) in [
+        ("==", false, true, false),
+        ("!=", true, false, true),
+        ("<", true, false, false),
+        ("<=", true, true, false),
+        (">", false, false, true),
+        (">=", false, true, true),
+    ] {
+        for (constant, expected) in [(1, below), (2, equal), (3, above)] {
+            let world = world();
+            for field in ["n.two", "(n.two + 0)"] {
+                let source = format!("{constant} {op} {field}");
+                assert_eq!(eval_in(&source, &world), Ok(Answer::Bool(expected)), "{source}");
+            }
+            let source = format!("n.two {op} {}", 4 - constant);
+            assert_eq!(eval_in(&source, &world), Ok(Answer::Bool(expected)), "{source}");
+        }
+    }
+}
+
+#[test]
 fn texts() {
     check_rows(&[
         ("s.name.lowerAscii().contains('mobi')", "true"),
