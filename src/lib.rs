@@ -9,6 +9,7 @@
 
 pub mod base;
 pub mod domain;
+pub mod expr;
 pub mod log;
 pub mod state;
 pub mod store;
