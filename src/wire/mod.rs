@@ -1,8 +1,11 @@
 //! Every external shape: records and their headers, commands, outputs, HTTP JSON. What comes from
 //! outside is an error value with a place here, never a panic.
 
+pub mod assess;
 pub mod chain;
 pub mod envelope;
+pub mod error;
 pub mod header;
 pub mod internal;
+pub mod json;
 pub mod record;
