@@ -3,9 +3,12 @@
 
 pub mod assess;
 pub mod chain;
+mod contact;
 pub mod envelope;
 pub mod error;
+mod field;
 pub mod header;
 pub mod internal;
 pub mod json;
+mod metadata;
 pub mod record;
