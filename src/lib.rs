@@ -9,6 +9,8 @@
 
 pub mod base;
 pub mod domain;
+pub mod expr;
 pub mod log;
+pub mod state;
 pub mod store;
 pub mod wire;

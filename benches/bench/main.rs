@@ -1,1 +1,3 @@
+//! Measures the decision path.
+
 fn main() {}

@@ -1,11 +1,15 @@
 //! Every external shape: records and their headers, commands, outputs, HTTP JSON. What comes from
 //! outside is an error value with a place here, never a panic.
 
-pub mod amount;
+mod amount;
 pub mod assess;
-pub mod contact;
+pub mod chain;
+mod contact;
+pub mod envelope;
 pub mod error;
-pub mod field;
+mod field;
+pub mod header;
+pub mod internal;
 pub mod json;
-pub mod metadata;
+mod metadata;
 pub mod record;

@@ -1,1 +1,1 @@
-
+//! Tests of the real binary, in one executable so that its libraries are linked once.

@@ -1,0 +1,56 @@
+# One profile serves demo, test and bench, so that the second command starts at once.
+# Build products live outside the tree; set CARGO_TARGET_DIR to move them.
+
+CARGO_TARGET_DIR ?= $(HOME)/.cache/clausum/target
+export CARGO_TARGET_DIR
+# rustup installs here; a Cargo that is already on the path goes first.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+STEP := deploy/step.sh
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help bootstrap build demo test slow bench fmt lint
+
+help:
+	@echo 'make demo    build, start a server with seeded traffic, show its decisions (Ctrl-C stops it)'
+	@echo 'make test    format check, build, all tests, lints: what must pass before a change goes in'
+	@echo 'make slow    the tests of the real binary in their long form'
+	@echo 'make bench   measure; every bench prints a digest of what it computed'
+	@echo 'make fmt     format the sources'
+	@echo 'make lint    clippy, warnings as errors'
+	@echo
+	@echo 'DEMO_SECONDS=30 make demo   stops by itself'
+
+bootstrap:
+	@deploy/bootstrap.sh
+
+build: bootstrap
+	@$(STEP) 'build clausum' cargo build --locked --bin clausum
+
+demo: build
+	@deploy/demo.sh "$(CARGO_TARGET_DIR)/debug/clausum"
+
+# The build comes before the lints: clippy reuses what build scripts made, RocksDB above all.
+# --all-targets runs benches in their tiny mode and leaves documentation tests out.
+test: bootstrap
+	@deploy/bootstrap.sh rustfmt clippy
+	@$(STEP) 'check format' cargo fmt --check
+	@$(STEP) 'build clausum' cargo build --locked --bin clausum
+	@$(STEP) 'build tests' cargo test --locked --all-targets --no-run
+	@$(STEP) 'run tests' cargo test --locked --all-targets
+	@$(STEP) 'lint' cargo clippy --locked --all-targets -- -D warnings
+
+slow: build
+	@CLAUSUM_SLOW=1 $(STEP) 'slow tests' cargo test --locked --test slow
+
+bench: bootstrap
+	@$(STEP) 'bench' cargo bench --locked --profile dev --bench bench
+
+fmt: bootstrap
+	@deploy/bootstrap.sh rustfmt
+	@cargo fmt
+
+lint: bootstrap
+	@deploy/bootstrap.sh clippy
+	@$(STEP) 'lint' cargo clippy --locked --all-targets -- -D warnings

@@ -1,0 +1,221 @@
+//! Keys of stored rows: one registry, codes never reused. A key is its kind, the organization and what
+//! tells the row apart, in an order in which rows that are read together lie together.
+
+use crate::base::hash::{Digest256, Hash128};
+use crate::base::id::OrgId;
+use crate::base::position::Offset;
+use crate::domain::decision::Flow;
+use crate::domain::entity::Entity;
+
+/// What a row is; the codes are stored. 0 is the store's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// An organization.
+    Organization = 1,
+    /// An API key.
+    ApiKey = 2,
+    /// Scoring settings of a flow.
+    Settings = 3,
+    /// The pack in force in a flow.
+    ActivePack = 4,
+    /// A pack's document.
+    Pack = 5,
+    /// Named lists of the organization.
+    Lists = 6,
+    /// A request already decided.
+    Idempotency = 16,
+    /// A session.
+    Session = 17,
+    /// One attempt's decision.
+    Decision = 18,
+    /// An event that is counted.
+    Event = 19,
+    /// The head of an entity's postings.
+    Head = 32,
+    /// A page of an entity's postings.
+    Page = 33,
+}
+
+impl Kind {
+    /// Every kind, by code.
+    pub const ALL: [Kind; 12] = [
+        Kind::Organization,
+        Kind::ApiKey,
+        Kind::Settings,
+        Kind::ActivePack,
+        Kind::Pack,
+        Kind::Lists,
+        Kind::Idempotency,
+        Kind::Session,
+        Kind::Decision,
+        Kind::Event,
+        Kind::Head,
+        Kind::Page,
+    ];
+
+    /// The kind of an encoded key.
+    #[must_use]
+    pub fn of(key: &[u8]) -> Option<Kind> {
+        let code = *key.first()?;
+        Kind::ALL.into_iter().find(|kind| *kind as u8 == code)
+    }
+}
+
+/// Which requests share an idempotency key; the codes are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Scope {
+    /// Pay-in.
+    Payin = 1,
+    /// Payout.
+    Payout = 2,
+}
+
+/// The key of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// An organization.
+    Organization(OrgId),
+    /// An API key, by the digest of its text.
+    ApiKey(OrgId, Digest256),
+    /// Scoring settings.
+    Settings(OrgId, Flow),
+    /// The pack in force.
+    ActivePack(OrgId, Flow),
+    /// A pack's document, by its content hash.
+    Pack(OrgId, Digest256),
+    /// Named lists.
+    Lists(OrgId),
+    /// A request already decided, by the hash of its idempotency key.
+    Idempotency(OrgId, Scope, Hash128),
+    /// A session, by the hash of its id.
+    Session(OrgId, Flow, Hash128),
+    /// A decision: session and attempt.
+    Decision(OrgId, Flow, Hash128, u32),
+    /// An event, by the offset of its request.
+    Event(OrgId, Offset),
+    /// The head of an entity.
+    Head(OrgId, Flow, Entity),
+    /// A page of an entity, by its number.
+    Page(OrgId, Flow, Entity, u64),
+}
+
+impl Key {
+    /// What the row is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Key::Organization(..) => Kind::Organization,
+            Key::ApiKey(..) => Kind::ApiKey,
+            Key::Settings(..) => Kind::Settings,
+            Key::ActivePack(..) => Kind::ActivePack,
+            Key::Pack(..) => Kind::Pack,
+            Key::Lists(..) => Kind::Lists,
+            Key::Idempotency(..) => Kind::Idempotency,
+            Key::Session(..) => Kind::Session,
+            Key::Decision(..) => Kind::Decision,
+            Key::Event(..) => Kind::Event,
+            Key::Head(..) => Kind::Head,
+            Key::Page(..) => Kind::Page,
+        }
+    }
+
+    /// The organization the row belongs to.
+    #[must_use]
+    pub const fn organization(&self) -> OrgId {
+        match self {
+            Key::Organization(org)
+            | Key::ApiKey(org, ..)
+            | Key::Settings(org, ..)
+            | Key::ActivePack(org, ..)
+            | Key::Pack(org, ..)
+            | Key::Lists(org)
+            | Key::Idempotency(org, ..)
+            | Key::Session(org, ..)
+            | Key::Decision(org, ..)
+            | Key::Event(org, ..)
+            | Key::Head(org, ..)
+            | Key::Page(org, ..) => *org,
+        }
+    }
+
+    /// The stored key: kind, organization, and the rest in fixed-width big-endian, so that keys order as
+    /// their parts do.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
+        out.push(self.kind() as u8);
+        out.extend_from_slice(self.organization().as_bytes());
+        match self {
+            Key::Organization(_) | Key::Lists(_) => {}
+            Key::ApiKey(_, digest) | Key::Pack(_, digest) => out.extend_from_slice(&digest.0),
+            Key::Settings(_, flow) | Key::ActivePack(_, flow) => out.push(*flow as u8),
+            Key::Idempotency(_, scope, hash) => {
+                out.push(*scope as u8);
+                out.extend_from_slice(&hash.0);
+            }
+            Key::Session(_, flow, hash) => {
+                out.push(*flow as u8);
+                out.extend_from_slice(&hash.0);
+            }
+            Key::Decision(_, flow, hash, attempt) => {
+                out.push(*flow as u8);
+                out.extend_from_slice(&hash.0);
+                out.extend_from_slice(&attempt.to_be_bytes());
+            }
+            Key::Event(_, offset) => out.extend_from_slice(&offset.0.to_be_bytes()),
+            Key::Head(_, flow, entity) => push_entity(&mut out, *flow, entity),
+            Key::Page(_, flow, entity, number) => {
+                push_entity(&mut out, *flow, entity);
+                out.extend_from_slice(&number.to_be_bytes());
+            }
+        }
+        out
+    }
+}
+
+fn push_entity(out: &mut Vec<u8>, flow: Flow, entity: &Entity) {
+    out.push(flow as u8);
+    out.push(entity.kind.code());
+    out.extend_from_slice(&entity.hash.0);
+}
+
+/// The prefix under which all rows of a kind lie.
+#[must_use]
+pub fn prefix(kind: Kind) -> Vec<u8> {
+    vec![kind as u8]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::entity::EntityKind;
+
+    #[test]
+    fn stored_keys_are_as_they_ever_were() {
+        let org = OrgId::from_bytes([0xab; 16]);
+        let entity = Entity { kind: EntityKind::Card, hash: Hash128([2; 16]) };
+        let hex =
+            |key: Key| key.encode().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let (org_hex, hash_hex) = ("ab".repeat(16), "02".repeat(16));
+        let table = [
+            (Key::Organization(org), format!("01{org_hex}")),
+            (Key::ApiKey(org, Digest256([3; 32])), format!("02{org_hex}{}", "03".repeat(32))),
+            (Key::Settings(org, Flow::Payin), format!("03{org_hex}01")),
+            (Key::ActivePack(org, Flow::Payout), format!("04{org_hex}02")),
+            (Key::Pack(org, Digest256([3; 32])), format!("05{org_hex}{}", "03".repeat(32))),
+            (Key::Lists(org), format!("06{org_hex}")),
+            (Key::Idempotency(org, Scope::Payin, entity.hash), format!("10{org_hex}01{hash_hex}")),
+            (Key::Session(org, Flow::Payin, entity.hash), format!("11{org_hex}01{hash_hex}")),
+            (Key::Decision(org, Flow::Payin, entity.hash, 1), format!("12{org_hex}01{hash_hex}00000001")),
+            (Key::Event(org, Offset(258)), format!("13{org_hex}0000000000000102")),
+            (Key::Head(org, Flow::Payin, entity), format!("20{org_hex}0107{hash_hex}")),
+            (Key::Page(org, Flow::Payin, entity, 1), format!("21{org_hex}0107{hash_hex}0000000000000001")),
+        ];
+        for (key, expected) in table {
+            assert_eq!(hex(key), expected, "{key:?}");
+            assert_eq!(Kind::of(&key.encode()), Some(key.kind()));
+        }
+    }
+}
