@@ -11,6 +11,7 @@ pub mod base;
 pub mod domain;
 pub mod expr;
 pub mod log;
+pub mod policy;
 pub mod state;
 pub mod store;
 pub mod wire;
