@@ -1,7 +1,7 @@
 //! Engine versions: what decides how a record is understood. A binary supports a version and the one
 //! before it; a partition changes its version only at a record that says so.
 
-use crate::policy::catalogue::Catalogue;
+use crate::policy::Catalogue;
 use std::fmt;
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use crate::base::id::OrgId;
 use crate::base::time::Ms;
 use crate::domain::decision::Flow;
 use crate::domain::entity::Entity;
-use crate::policy::velocity::{Aggregate, Velocity};
+use crate::policy::{Aggregate, Velocity};
 use crate::state::key::Key;
 use crate::state::row::Row;
 use crate::state::velocity::head::{Absent, Head, Pages};

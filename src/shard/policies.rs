@@ -3,7 +3,7 @@
 use crate::base::collections::Map;
 use crate::base::hash::Digest256;
 use crate::base::id::OrgId;
-use crate::policy::policy::Policy;
+use crate::policy::Policy;
 use crate::shard::engine::Engine;
 use crate::state::control_rows::{ActivePack, ListsRow};
 use crate::state::key::Key;
@@ -77,16 +77,14 @@ pub(super) fn compile(
     document: Option<&String>,
     lists: Option<&ListsRow>,
 ) -> Result<Policy, Vec<String>> {
-    let texts = |faults: Vec<crate::policy::diagnostic::Diagnostic>| {
+    let texts = |faults: Vec<crate::policy::Diagnostic>| {
         faults.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
+    let own = lists.map(|row| engine.catalogue.with_lists(&row.lists));
+    let catalogue = own.as_ref().unwrap_or(&engine.catalogue);
     let pack = match document {
-        Some(document) => Some(engine.catalogue.check(document).map_err(texts)?),
+        Some(document) => Some(catalogue.check(document).map_err(texts)?),
         None => None,
     };
-    let policy = engine.catalogue.compile(pack.as_ref()).map_err(texts)?;
-    Ok(match lists {
-        Some(row) => policy.with_lists(&row.lists),
-        None => policy,
-    })
+    catalogue.compile(pack.as_ref()).map_err(texts)
 }

@@ -3,19 +3,19 @@
 
 use crate::base::limits;
 use crate::domain::entity::EntityKind;
-use crate::policy::policy::Policy;
-use crate::policy::verdict::BlockedBy;
+use crate::policy::Policy;
+use crate::policy::BlockedBy;
 use crate::state::decision_row::{Blocked, DecisionRow, Facts};
-use crate::wire::json::writer::{self, Object};
+use crate::wire::json::{self, Object};
 
 /// The body over HTTP.
 pub(super) fn http_body(row: &DecisionRow, policy: &Policy) -> Vec<u8> {
-    writer::object(|body| put_decision(body, row, policy))
+    json::object(|body| put_decision(body, row, policy))
 }
 
 /// The body on the decisions topic: one more member.
 pub(super) fn topic_body(row: &DecisionRow, policy: &Policy) -> Vec<u8> {
-    writer::object(|body| {
+    json::object(|body| {
         put_decision(body, row, policy);
         body.object("record", |record| put_record(record, row));
     })

@@ -8,7 +8,7 @@ use crate::domain::access::Organization;
 use crate::domain::decision::Flow;
 use crate::domain::fault::{ErrorCode, Refusal};
 use crate::domain::settings::ScoringSettings;
-use crate::policy::policy::Policy;
+use crate::policy::Policy;
 use crate::shard::answer::Emitter;
 use crate::shard::core::{Applied, Core, GenesisMark};
 use crate::shard::decode::{Command, Decoded, PartitionCommand, Planned};
@@ -253,16 +253,20 @@ impl Shard {
             working: &mut self.working,
             policies: &mut self.policies,
         };
-        let mut emitter = Emitter::new(planned, self.partition, &self.core, effects);
-        let run = || match run(&mut scene, &mut emitter, planned, before_genesis) {
-            Ok(()) => Ok(()),
-            Err(fail) => conclude(&mut scene, &mut emitter, planned, fail),
+        let (partition, core) = (self.partition, &self.core);
+        let run = || {
+            let mark = effects.mark();
+            let mut emitter = Emitter::new(planned, partition, core, effects);
+            let Err(fail) = run(&mut scene, &mut emitter, planned, before_genesis) else {
+                return Ok(emitter.chains());
+            };
+            // Nothing of a command that failed stays; its outcome begins anew.
+            scene.working.rollback();
+            effects.cut(mark);
+            let mut emitter = Emitter::new(planned, partition, core, effects);
+            conclude(&mut emitter, planned, partition, fail).map(|()| emitter.chains())
         };
-        match catch_unwind(AssertUnwindSafe(run)) {
-            Ok(Ok(())) => Ok(Ok(emitter.chains())),
-            Ok(Err(missing)) => Ok(Err(missing)),
-            Err(_) => Err(Panicked),
-        }
+        catch_unwind(AssertUnwindSafe(run)).map_err(|_| Panicked)
     }
 
     /// The outcome of a record on which the engine itself failed.
@@ -364,26 +368,21 @@ fn run(
 
 /// Turns a failure into the outcome it is.
 fn conclude(
-    scene: &mut Scene<'_>,
     emitter: &mut Emitter<'_>,
     planned: &Planned<'_>,
+    partition: Partition,
     fail: Fail,
 ) -> Result<(), Missing> {
     let written = match fail {
         Fail::Missing(missing) => return Err(missing),
         Fail::Refused(refusal, dead) => {
-            // Nothing of a refused command stays.
-            scene.working.rollback();
             let message = refusal.message.clone();
             emitter.reject(&refusal).and_then(|()| match dead {
-                Some(code) => dead_letter::write(emitter, planned, scene.partition, code, &message),
+                Some(code) => dead_letter::write(emitter, planned, partition, code, &message),
                 None => Ok(()),
             })
         }
-        Fail::Dead(code, message) => {
-            scene.working.rollback();
-            dead_letter::write(emitter, planned, scene.partition, code, message)
-        }
+        Fail::Dead(code, message) => dead_letter::write(emitter, planned, partition, code, message),
         Fail::TooLarge => Err(TooLarge),
     };
     match written {
