@@ -11,6 +11,8 @@ pub mod base;
 pub mod domain;
 pub mod expr;
 pub mod log;
+pub mod policy;
+pub mod shard;
 pub mod state;
 pub mod store;
 pub mod wire;

@@ -24,10 +24,10 @@ pub struct ActivePack {
 }
 
 /// Named lists of an organization, in place of shipped ones or beside them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListsRow {
-    /// One more with each change.
-    pub version: u64,
+    /// SHA-256 of all of it; the same lists have the same.
+    pub digest: Digest256,
     /// Sorted values by name.
     pub lists: BTreeMap<String, Vec<String>>,
 }
@@ -265,7 +265,7 @@ pub fn decode_pack(bytes: &[u8]) -> Result<String, BadRow> {
 #[must_use]
 pub fn encode_lists(lists: &ListsRow) -> Vec<u8> {
     let mut out = Encoder::versioned(VERSION);
-    out.number(lists.version);
+    out.raw(&lists.digest.0);
     out.count(lists.lists.len());
     for (name, values) in &lists.lists {
         out.text(name);
@@ -281,12 +281,12 @@ pub fn encode_lists(lists: &ListsRow) -> Vec<u8> {
 /// The bytes are damaged or of no known version.
 pub fn decode_lists(bytes: &[u8]) -> Result<ListsRow, BadRow> {
     let mut input = open(bytes, "lists of a known version")?;
-    let version = input.number()?;
+    let digest = input.digest()?;
     let mut lists = BTreeMap::new();
     for _ in 0..input.count(2)? {
         let name = input.text()?;
         lists.insert(name, texts(&mut input)?);
     }
     input.end()?;
-    Ok(ListsRow { version, lists })
+    Ok(ListsRow { digest, lists })
 }

@@ -4,6 +4,7 @@
 use crate::base::country::Country;
 use crate::base::currency::Currency;
 use crate::base::hash::Digest256;
+use crate::base::id::OrgId;
 use crate::base::position::Offset;
 use crate::base::time::Ms;
 use crate::domain::access::Locale;
@@ -18,6 +19,8 @@ const VERSION: u8 = 1;
 /// One attempt's decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecisionRow {
+    /// The organization.
+    pub organization: OrgId,
     /// The request decided.
     pub position: Offset,
     /// The shard's clock then.
@@ -138,6 +141,7 @@ impl DecisionRow {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::versioned(VERSION);
+        out.raw(self.organization.as_bytes());
         out.number(self.position.0);
         out.time(self.decided_at);
         out.time(self.event_time);
@@ -167,6 +171,7 @@ impl DecisionRow {
         }
         let input = &mut input;
         let row = Self {
+            organization: OrgId::from_bytes(input.array()?),
             position: Offset(input.number()?),
             decided_at: input.time()?,
             event_time: input.time()?,

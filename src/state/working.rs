@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn another_kind_of_row_is_a_broken_invariant() {
         let mut set = WorkingSet::default();
-        set.put(KEY, Row::Lists(super::super::control_rows::ListsRow::default()));
+        set.put(KEY, Row::Settings(crate::domain::settings::ScoringSettings::default()));
         assert_eq!(read(&set), Err(Missing::Broken(KEY)));
         assert!(set.load(Key::Organization(ORG), Some(&[9, 9])).is_err());
     }

@@ -1,0 +1,98 @@
+//! What ships with the product for one flow: pipeline, pack and lists, embedded and compiled once.
+
+use crate::base::hash::{Digest256, sha256};
+use crate::policy::case_read;
+use crate::policy::compile::{Compiler, merge_signals};
+use crate::policy::diagnostic::{Diagnostic, Faults};
+use crate::policy::lists::{List, SHIPPED};
+use crate::policy::names::Names;
+use crate::policy::pack::{self, Author, Case, Pack};
+use crate::policy::pipeline::Pipeline;
+use crate::policy::signal::Signal;
+use crate::policy::velocity::Velocity;
+use std::sync::Arc;
+
+/// The shipped pack of pay-ins.
+pub(super) const PAYIN: &str = "clausum/payin";
+const PAYIN_PIPELINE: &str = include_str!("../../pipelines/payin.yaml");
+const PAYIN_PACK: &str = include_str!("../../rules/payin.yaml");
+const PAYIN_CASES: &str = include_str!("../../rules/payin.cases.yaml");
+
+/// The shipped documents of one flow.
+#[derive(Debug)]
+pub struct Catalogue {
+    /// The flow.
+    pub pipeline: Pipeline,
+    /// SHA-256 of pipeline, pack and lists.
+    pub sha256: Digest256,
+    pub(super) lists: Vec<(String, Arc<List>)>,
+    /// In the order of the pack.
+    pub(super) signals: Vec<Arc<Signal>>,
+    pub(super) computed: Vec<Velocity>,
+}
+
+impl Catalogue {
+    /// The shipped pay-in flow.
+    ///
+    /// # Errors
+    /// A shipped document has a fault; the tests hold that none has.
+    pub fn payin() -> Result<Self, Vec<Diagnostic>> {
+        Self::of(PAYIN_PIPELINE, PAYIN_PACK)
+    }
+
+    pub(super) fn of(pipeline: &str, document: &str) -> Result<Self, Vec<Diagnostic>> {
+        let digest = digest(pipeline, document);
+        let pipeline = Pipeline::read(pipeline)?;
+        let mut faults = Faults::default();
+        let Some(pack) = pack::read(document, Author::Shipped, &mut faults) else {
+            return Err(faults.into_sorted());
+        };
+        let lists: Vec<_> =
+            SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), Arc::new(List::shipped(text)))).collect();
+        let names = lists.iter().map(|(name, _)| name.clone()).collect();
+        let mut compiler = Compiler { names: Names::new(&pipeline, names, Vec::new()), faults };
+        let signals = merge_signals(&[], &pack.signals, &mut compiler);
+        let Compiler { names, faults } = compiler;
+        let computed = names.computed;
+        if faults.is_empty() {
+            Ok(Self { pipeline, sha256: digest, lists, signals, computed })
+        } else {
+            Err(faults.into_sorted())
+        }
+    }
+
+    /// Reads an organization's pack and checks all of it.
+    ///
+    /// # Errors
+    /// Every fault found, in the order of the document.
+    pub fn check(&self, document: &str) -> Result<Pack, Vec<Diagnostic>> {
+        let mut faults = Faults::default();
+        let author = Author::Organization { extends: PAYIN };
+        let Some(pack) = pack::read(document, author, &mut faults) else {
+            return Err(faults.into_sorted());
+        };
+        let policy = self.build(&pack, faults)?;
+        let faults = self.check_cases(&policy, &pack.cases);
+        if faults.is_empty() { Ok(pack) } else { Err(faults) }
+    }
+
+    /// The cases of the shipped pack.
+    ///
+    /// # Errors
+    /// The shipped document has a fault; the tests hold that it has none.
+    pub fn cases(&self) -> Result<Vec<Case>, Vec<Diagnostic>> {
+        let mut faults = Faults::default();
+        let cases = case_read::read_document(PAYIN_CASES, &mut faults);
+        if faults.is_empty() { Ok(cases) } else { Err(faults.into_sorted()) }
+    }
+}
+
+/// Over all that decides what an index means and what a condition finds.
+fn digest(pipeline: &str, pack: &str) -> Digest256 {
+    let mut all = String::new();
+    let documents = [("pipeline", pipeline), ("pack", pack)];
+    for (name, text) in documents.into_iter().chain(SHIPPED) {
+        all.push_str(&format!("{name} {}\n{text}", text.len()));
+    }
+    sha256(all.as_bytes())
+}

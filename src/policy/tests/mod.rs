@@ -1,0 +1,6 @@
+//! Policies from documents to verdicts, in the words of the contract.
+
+mod sample;
+mod shipped;
+
+use super::*;
