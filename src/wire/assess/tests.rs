@@ -79,7 +79,8 @@ fn the_smallest_body_and_a_full_one() {
         r#"{"amount":1,"currency":"MXN","transaction_type":"payment"}"#
     );
     let full = good(include_str!("full.json"));
-    expect_test::expect_file!["full.canonical.json"].assert_eq(&text(canonical(&full)));
+    let written = format!("{}\n", text(canonical(&full)));
+    expect_test::expect_file!["full.canonical.json"].assert_eq(&written);
 }
 
 #[test]
