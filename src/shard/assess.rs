@@ -44,7 +44,12 @@ pub(super) struct Identity {
 
 impl Identity {
     /// The identity of a request in an organization; `clock` and the position name a new session.
-    pub(super) fn of(scene: &Scene<'_>, org: &Organization, request: &PayinRequest, envelope: &Envelope<'_>) -> Self {
+    pub(super) fn of(
+        scene: &Scene<'_>,
+        org: &Organization,
+        request: &PayinRequest,
+        envelope: &Envelope<'_>,
+    ) -> Self {
         let key = &org.entity_key;
         let session_id = request.session_id.clone().unwrap_or_else(|| {
             let position = scene.position();
@@ -120,7 +125,11 @@ fn check(scene: &Scene<'_>, request: &PayinRequest, envelope: &Envelope<'_>) -> 
         let printable = key.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_CHARS || !printable {
             let message = "must have 1 to 255 printable ASCII characters";
-            faults.push(FieldFault::new("#Idempotency-Key", crate::domain::fault::FieldCode::Format, message));
+            faults.push(FieldFault::new(
+                "#Idempotency-Key",
+                crate::domain::fault::FieldCode::Format,
+                message,
+            ));
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(Fail::Refused(Refusal::invalid(faults), None)) }
@@ -149,12 +158,7 @@ fn repeat(
     answer(emitter, &row, &policy, true)
 }
 
-fn answer(
-    emitter: &mut Emitter<'_>,
-    row: &DecisionRow,
-    policy: &Policy,
-    replayed: bool,
-) -> Result<(), Fail> {
+fn answer(emitter: &mut Emitter<'_>, row: &DecisionRow, policy: &Policy, replayed: bool) -> Result<(), Fail> {
     let topic_body = render::topic_body(row, policy);
     let body = render::http_body(row, policy);
     let answer = Answer { kind: DECISION, status: 200, replayed, body, topic_body: Some(&topic_body) };
@@ -216,8 +220,7 @@ fn decide(
     let transaction = session.map_or_else(|| new_transaction(scene, org), |session| session.transaction);
     let offset = emitter.offset();
     let outcome = Outcome { decision: verdict.decision, failed: false };
-    let posting =
-        Posting { at, amount: request.amount, currency: request.currency, outcome, event: offset };
+    let posting = Posting { at, amount: request.amount, currency: request.currency, outcome, event: offset };
     heads.insert(posting, scene.working)?;
     let event_row = EventRow {
         at,

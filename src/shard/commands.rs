@@ -61,8 +61,10 @@ pub(super) fn run(
 }
 
 fn settings(scene: &mut Scene<'_>, org: OrgId, put: &SettingsPut) -> Result<(), Fail> {
-    let flow = Flow::from_text(&put.flow).ok_or_else(|| refuse(BadInternal("flow is not valid".to_owned())))?;
-    let version = scene.working.get::<ScoringSettings>(&Key::Settings(org, flow))?.map_or(0, |old| old.version);
+    let flow =
+        Flow::from_text(&put.flow).ok_or_else(|| refuse(BadInternal("flow is not valid".to_owned())))?;
+    let version =
+        scene.working.get::<ScoringSettings>(&Key::Settings(org, flow))?.map_or(0, |old| old.version);
     let (flow, settings) = put.clone().resolve(version + 1).map_err(refuse)?;
     scene.working.put(Key::Settings(org, flow), Row::Settings(settings));
     Ok(())

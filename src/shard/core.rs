@@ -87,9 +87,8 @@ impl Core {
         if input.byte()? != VERSION {
             return Err(input.bad("a core of a known version"));
         }
-        let genesis = input.option(|input| {
-            Ok(GenesisMark { offset: Offset(input.number()?), digest: input.digest()? })
-        })?;
+        let genesis = input
+            .option(|input| Ok(GenesisMark { offset: Offset(input.number()?), digest: input.digest()? }))?;
         let applied = input
             .option(|input| Ok(Applied { offset: Offset(input.number()?), checksum: input.small()? }))?;
         let (clock, engine, epoch) = (input.time()?, input.small()?, Offset(input.number()?));

@@ -1,10 +1,10 @@
 //! What a step wants to happen outside, as values. Whoever runs the shard does it, in this order, once
 //! the state that led to it is settled.
 
+use crate::base::id::OrgId;
 use crate::base::position::{OutputRef, Position, Topic};
 use crate::domain::access::{ApiKey, Organization};
 use crate::domain::decision::{Decision, Flow};
-use crate::base::id::OrgId;
 use crate::wire::envelope::DeadCode;
 use crate::wire::record::Builder;
 use bytes::Bytes;

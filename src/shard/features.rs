@@ -160,9 +160,7 @@ fn timed(
         Aggregate::SecondsSinceLast => {
             head.previous(event.at, pages)?.map(|previous| event.at.since(previous) / 1_000)
         }
-        Aggregate::FirstSeenAge => {
-            Some(head.first().map_or(0, |first| event.at.since(first).max(0) / 1_000))
-        }
+        Aggregate::FirstSeenAge => Some(head.first().map_or(0, |first| event.at.since(first).max(0) / 1_000)),
         Aggregate::Count
         | Aggregate::Sum
         | Aggregate::Average

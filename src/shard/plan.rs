@@ -19,7 +19,9 @@ use crate::wire::envelope::Envelope;
 /// Adds the keys that `planned` would read and that are not in memory.
 pub(super) fn wants(scene: &mut Scene<'_>, planned: &Planned<'_>, wanted: &mut Vec<Key>) {
     let Decoded::Command(org, command) = &planned.decoded else { return };
-    let Some(Some(organization)) = seek::<Organization>(scene, Key::Organization(*org), wanted) else { return };
+    let Some(Some(organization)) = seek::<Organization>(scene, Key::Organization(*org), wanted) else {
+        return;
+    };
     let organization = organization.clone();
     match (command, &planned.envelope) {
         (Command::Assess(request), Some(envelope)) => {
@@ -77,7 +79,9 @@ fn assess(
         }
     }
     let windows: Vec<i64> = match scene.policy_in_force(org.id, Flow::Payin) {
-        Ok(policy) => policy.computed().iter().filter_map(|velocity| velocity.window).map(|w| w.ms()).collect(),
+        Ok(policy) => {
+            policy.computed().iter().filter_map(|velocity| velocity.window).map(|w| w.ms()).collect()
+        }
         Err(_) => Vec::new(),
     };
     let at = event_time(scene.clock, request, envelope);

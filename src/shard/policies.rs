@@ -3,12 +3,12 @@
 use crate::base::collections::Map;
 use crate::base::hash::Digest256;
 use crate::base::id::OrgId;
+use crate::domain::decision::Flow;
 use crate::policy::Policy;
 use crate::shard::engine::Engine;
 use crate::state::control_rows::{ActivePack, ListsRow};
 use crate::state::key::Key;
 use crate::state::working::{Missing, WorkingSet};
-use crate::domain::decision::Flow;
 use std::sync::Arc;
 
 /// Compiled policies kept; beyond it the cache starts anew.
@@ -77,9 +77,8 @@ pub(super) fn compile(
     document: Option<&String>,
     lists: Option<&ListsRow>,
 ) -> Result<Policy, Vec<String>> {
-    let texts = |faults: Vec<crate::policy::Diagnostic>| {
-        faults.iter().map(ToString::to_string).collect::<Vec<_>>()
-    };
+    let texts =
+        |faults: Vec<crate::policy::Diagnostic>| faults.iter().map(ToString::to_string).collect::<Vec<_>>();
     let own = lists.map(|row| engine.catalogue.with_lists(&row.lists));
     let catalogue = own.as_ref().unwrap_or(&engine.catalogue);
     let pack = match document {

@@ -3,8 +3,8 @@
 
 use crate::base::limits;
 use crate::domain::entity::EntityKind;
-use crate::policy::Policy;
 use crate::policy::BlockedBy;
+use crate::policy::Policy;
 use crate::state::decision_row::{Blocked, DecisionRow, Facts};
 use crate::wire::json::{self, Object};
 
@@ -35,8 +35,13 @@ fn put_decision(body: &mut Object<'_>, row: &DecisionRow, policy: &Policy) {
             details.object(|detail| {
                 detail.text("code", code(*signal));
                 detail.integer("weight", i64::from(*weight));
-                let description =
-                    policy.describe_from(*signal, &basis.computed, facts.amount, facts.currency, basis.locale);
+                let description = policy.describe_from(
+                    *signal,
+                    &basis.computed,
+                    facts.amount,
+                    facts.currency,
+                    basis.locale,
+                );
                 detail.text("description", &description);
             });
         }
