@@ -1,6 +1,10 @@
 //! Policies from documents to verdicts, in the words of the contract.
 
+mod naive;
+mod own_pack;
 mod sample;
 mod shipped;
+mod speed;
+mod verdict;
 
 use super::*;
