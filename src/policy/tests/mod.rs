@@ -1,5 +1,7 @@
 //! Policies from documents to verdicts, in the words of the contract.
 
+mod cases;
+mod entities;
 mod naive;
 mod own_pack;
 mod sample;

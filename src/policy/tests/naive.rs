@@ -99,6 +99,24 @@ const TYPES: [&str; 15] = [
     "beneficiary_id",
 ];
 
+fn reason(case: &Case, rules: &[&Made]) -> Option<String> {
+    let mut blocked_by = None;
+    for rule in rules.iter().rev() {
+        if rule.action == Some("block") {
+            blocked_by = Some(format!("rule:{}", rule.id));
+        }
+    }
+    if case.above {
+        blocked_by = Some("amount_above_maximum".to_owned());
+    }
+    for kind in (0..15).rev() {
+        if case.hits.contains(&(kind, "block")) {
+            blocked_by = Some(format!("blocklist:{}", TYPES[kind]));
+        }
+    }
+    blocked_by
+}
+
 fn judge(case: &Case) -> Told {
     let mut signals = Vec::new();
     if case.above {
@@ -126,27 +144,12 @@ fn judge(case: &Case) -> Told {
     rules.sort_by_key(|rule| (rule.priority, rule.id.clone()));
     let sum = signals.iter().map(|signal| signal.0).sum::<i64>()
         + rules.iter().filter_map(|rule| rule.score).sum::<i64>();
-    let score = if sum < 0 {
-        0
-    } else if sum > 100 {
-        100
-    } else {
-        sum
+    let score = match sum {
+        ..0 => 0,
+        0..=100 => sum,
+        101.. => 100,
     };
-    let mut blocked_by = None;
-    for rule in rules.iter().rev() {
-        if rule.action == Some("block") {
-            blocked_by = Some(format!("rule:{}", rule.id));
-        }
-    }
-    if case.above {
-        blocked_by = Some("amount_above_maximum".to_owned());
-    }
-    for kind in (0..15).rev() {
-        if has(kind, "block") {
-            blocked_by = Some(format!("blocklist:{}", TYPES[kind]));
-        }
-    }
+    let blocked_by = reason(case, &rules);
     let severity = |decision: &str| {
         ["approve", "review", "challenge", "decline"].iter().position(|d| *d == decision).unwrap()
     };
