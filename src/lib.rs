@@ -12,6 +12,8 @@ pub mod domain;
 pub mod expr;
 pub mod log;
 pub mod policy;
+pub mod shard;
 pub mod state;
 pub mod store;
 pub mod wire;
+pub mod worker;

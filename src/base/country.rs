@@ -1,5 +1,6 @@
 //! Countries of ISO 3166-1, by alpha-2 code.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 /// A country, by its two upper-case letters, which are also its stored form.
@@ -12,7 +13,16 @@ impl Country {
     pub fn from_code(code: &str) -> Option<Country> {
         let [a, b] = code.as_bytes() else { return None };
         let upper = [a.to_ascii_uppercase(), b.to_ascii_uppercase()];
-        CODES.as_bytes().chunks(3).any(|known| known.starts_with(&upper)).then_some(Country(upper))
+        let (mut from, mut to) = (0, (CODES.len() + 1) / 3);
+        while from < to {
+            let middle = from.midpoint(to);
+            match CODES.as_bytes().get(middle * 3..middle * 3 + 2)?.cmp(upper.as_slice()) {
+                Ordering::Equal => return Some(Country(upper)),
+                Ordering::Less => from = middle + 1,
+                Ordering::Greater => to = middle,
+            }
+        }
+        None
     }
 
     /// The two letters.
@@ -34,7 +44,7 @@ impl fmt::Debug for Country {
     }
 }
 
-/// Codes officially assigned, separated by single spaces.
+/// Codes officially assigned, in their order, separated by single spaces.
 const CODES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \
 BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET \
 FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO \

@@ -8,6 +8,7 @@ pub mod currency;
 pub mod decimal;
 pub mod hash;
 pub mod id;
+pub mod idna;
 pub mod keycode;
 pub mod limits;
 pub mod money;

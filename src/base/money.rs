@@ -35,20 +35,28 @@ pub enum AmountFault {
 /// # Errors
 /// The number is not exactly representable in minor units, negative or too large.
 pub fn minor_units(number: Decimal<'_>, unit: AmountUnit, currency: Currency) -> Result<i64, AmountFault> {
+    match unit {
+        AmountUnit::Minor => whole_minor_units(number),
+        AmountUnit::Major => amount(number, currency.decimals(), AmountFault::Precision),
+    }
+}
+
+/// The amount of a JSON number written in minor units, which are the same in every currency.
+///
+/// # Errors
+/// The number is a fraction, negative or too large.
+pub fn whole_minor_units(number: Decimal<'_>) -> Result<i64, AmountFault> {
+    amount(number, 0, AmountFault::NotInteger)
+}
+
+fn amount(number: Decimal<'_>, scale: u8, fraction: AmountFault) -> Result<i64, AmountFault> {
     if number.is_negative() {
         return Err(AmountFault::Negative);
     }
-    let scale = match unit {
-        AmountUnit::Minor => 0,
-        AmountUnit::Major => currency.decimals(),
-    };
     match number.scaled(scale) {
         Ok(minor) if minor <= AMOUNT_MAX => Ok(minor),
         Ok(_) | Err(NotInteger::TooLarge) => Err(AmountFault::OutOfRange),
-        Err(NotInteger::Fraction) => Err(match unit {
-            AmountUnit::Minor => AmountFault::NotInteger,
-            AmountUnit::Major => AmountFault::Precision,
-        }),
+        Err(NotInteger::Fraction) => Err(fraction),
     }
 }
 

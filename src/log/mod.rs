@@ -77,6 +77,15 @@ pub enum LogError {
     },
     /// The topic has no such partition.
     NoPartition(TopicPartition),
+    /// Another process has the log's folder.
+    Locked(String),
+    /// The log has, or is wanted with, a number of partitions that it cannot have.
+    OtherPartitions {
+        /// What it has; 0 in none.
+        stored: u16,
+        /// What was asked for.
+        wanted: u16,
+    },
     /// Stored bytes are damaged.
     Damaged {
         /// The file.
@@ -108,6 +117,13 @@ impl fmt::Display for LogError {
                 )
             }
             LogError::NoPartition(partition) => write!(f, "there is no {partition}"),
+            LogError::Locked(folder) => write!(f, "{folder} is open in another process"),
+            LogError::OtherPartitions { stored: 0, wanted } => {
+                write!(f, "a log cannot have {wanted} partitions")
+            }
+            LogError::OtherPartitions { stored, wanted } => {
+                write!(f, "the log has {stored} partitions, which cannot become {wanted}")
+            }
             LogError::Damaged { file, at, what } => write!(f, "{file} is damaged at byte {at}: {what}"),
             LogError::Io { file, what } => write!(f, "{file}: {what}"),
             LogError::Closed(why) => write!(f, "the log is closed: {why}"),
@@ -120,7 +136,8 @@ impl std::error::Error for LogError {}
 /// The half-open range of offsets a partition holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// The offset of the oldest record kept, or `end` where there is none.
+    /// The smallest offset a reader may stand at: that of the oldest record kept, or of a gap before it,
+    /// or `end` where there is no record.
     pub start: Offset,
     /// Behind the newest durable record.
     pub end: Offset,

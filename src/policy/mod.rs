@@ -19,6 +19,7 @@ mod hits;
 mod inputs;
 mod lists;
 mod members;
+mod named;
 mod names;
 mod pack;
 mod pipeline;

@@ -2,5 +2,11 @@
 //! decided, and exact velocity over them. Knows nothing of rules, of the log or of the store.
 
 pub mod codec;
+pub mod control_rows;
+pub mod decision_row;
+pub mod event;
 pub mod key;
+pub mod row;
+pub mod session;
 pub mod velocity;
+pub mod working;

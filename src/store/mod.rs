@@ -3,6 +3,8 @@
 //! A store holds exactly the rows of its last checkpoint, whatever happened since; it knows nothing of
 //! what rows mean. `conformance` holds what implementations share.
 
+#[cfg(test)]
+mod conformance;
 pub mod memory;
 pub mod rocks;
 
@@ -27,7 +29,7 @@ pub enum StoreError {
         /// What is wrong there.
         what: String,
     },
-    /// The disk is full; the checkpoint before is untouched.
+    /// The disk is full; the store is to be opened again.
     Full,
     /// Another process has the store open.
     Locked(String),
@@ -75,8 +77,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// either all of it or nothing of it.
     ///
     /// # Errors
-    /// The checkpoint before is still in force, or, after [`StoreError::Failed`], this one may be: the
-    /// store must be opened again to know.
+    /// The checkpoint before is still in force, or this one may be: the store refuses everything until it
+    /// is opened again, and then knows.
     fn commit(&self, writes: Vec<Write>, checkpoint: &[u8]) -> Result<(), StoreError>;
 
     /// Bytes the store holds on its medium, about.

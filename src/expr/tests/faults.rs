@@ -1,3 +1,5 @@
+//! What the checker and the parser say, and where.
+
 use super::*;
 
 fn check_rows(rows: &[(&str, &str)]) {

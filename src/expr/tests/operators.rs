@@ -1,3 +1,5 @@
+//! What every operator gives, errors included.
+
 use super::*;
 
 fn check_rows(rows: &[(&str, &str)]) {

@@ -1,3 +1,5 @@
+//! Descriptions with values in them.
+
 use super::*;
 
 fn render(source: &str) -> String {

@@ -1,1 +1,238 @@
-//! placeholder
+//! The store of production: one RocksDB in one folder for each partition. It has no write-ahead log, for
+//! the log is that; what is in the folder is whole checkpoints and nothing else.
+//!
+//! A checkpoint is one `WriteBatch` and a flush. One batch goes into one memtable whole: RocksDB changes
+//! memtables between batches only, and puts the file of a flushed one in force by one record of its
+//! manifest. So whatever flushes, and whenever (our own flush, a full memtable, the memory shared with
+//! other partitions), it makes whole checkpoints durable. This holds for one column family only.
+//!
+//! Stored form: the row with key `k` is under `0x01 k`, the checkpoint under `0x00` as `version u8 = 1 |
+//! what was given`. No row key can reach the checkpoint, and every prefix has keys behind it.
+
+mod error;
+#[cfg(test)]
+mod tests;
+mod tune;
+
+use crate::store::{Row, Store, StoreError, Write};
+use error::map;
+use rocksdb::{ColumnFamily, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, FlushOptions, IteratorMode};
+use rocksdb::{PrefixRange, ReadOptions, WriteBatch, WriteOptions};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+pub use tune::{Options, Resources};
+
+const CHECKPOINT_KEY: &[u8] = &[0];
+const CHECKPOINT_VERSION: u8 = 1;
+const ROW_PREFIX: u8 = 1;
+
+/// The rows of one partition in RocksDB.
+pub struct RocksStore {
+    db: DB,
+    folder: PathBuf,
+    /// Why nothing may be done any more: a failed write leaves rows in memory that are not durable.
+    failed: OnceLock<String>,
+}
+
+impl fmt::Debug for RocksStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RocksStore").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl RocksStore {
+    /// Opens the store in `folder`, or begins one if there is none.
+    ///
+    /// # Errors
+    /// Another process has it, it is damaged, or the file system failed.
+    pub fn open(folder: &Path, resources: &Resources, options: &Options) -> Result<Self, StoreError> {
+        let known = is_there(folder)?;
+        std::fs::create_dir_all(folder).map_err(|error| io(folder, &error))?;
+        let opened = tune::database(resources, options).and_then(|mut tuned| {
+            tuned.create_if_missing(!known);
+            DB::open_cf_with_opts(&tuned, folder, [(DEFAULT_COLUMN_FAMILY_NAME, tuned.clone())])
+        });
+        let db = opened.map_err(|error| error::map_open(&error, folder, known))?;
+        Ok(Self { db, folder: folder.to_owned(), failed: OnceLock::new() })
+    }
+
+    fn map(&self, error: &rocksdb::Error) -> StoreError {
+        map(error, &self.folder)
+    }
+
+    fn usable(&self) -> Result<(), StoreError> {
+        self.failed.get().map_or(Ok(()), |why| Err(StoreError::Failed(why.clone())))
+    }
+
+    fn family(&self) -> Result<&ColumnFamily, StoreError> {
+        let family = self.db.cf_handle(DEFAULT_COLUMN_FAMILY_NAME);
+        family.ok_or_else(|| StoreError::Failed("the database has no column family".to_owned()))
+    }
+}
+
+/// Removes the store in `folder`.
+///
+/// # Errors
+/// It is open, or the file system failed.
+pub fn destroy(folder: &Path) -> Result<(), StoreError> {
+    DB::destroy(&rocksdb::Options::default(), folder).map_err(|error| map(&error, folder))?;
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io(folder, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// What a store holds, every block of it read and its checksum verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Verified {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+    /// Whether there is a checkpoint.
+    pub checkpoint: bool,
+}
+
+/// Reads everything in the store in `folder`, which nobody needs to have open and nobody is kept from.
+///
+/// # Errors
+/// Damage, or the file system failed.
+pub fn verify(folder: &Path, resources: &Resources, options: &Options) -> Result<Verified, StoreError> {
+    let known = is_there(folder)?;
+    let opened =
+        tune::database(resources, options).and_then(|tuned| DB::open_for_read_only(&tuned, folder, false));
+    let db = opened.map_err(|error| error::map_open(&error, folder, known))?;
+    let mut read = ReadOptions::default();
+    read.fill_cache(false);
+    read.set_readahead_size(1 << 20);
+    let mut verified = Verified::default();
+    for row in db.iterator_opt(IteratorMode::Start, read) {
+        let (key, value) = row.map_err(|error| map(&error, folder))?;
+        if *key == *CHECKPOINT_KEY {
+            verified.checkpoint = true;
+        } else {
+            verified.rows += 1;
+            verified.bytes += (key.len() + value.len()) as u64 - 1;
+        }
+    }
+    Ok(verified)
+}
+
+/// Whether there is a database. Without the file that names its manifest RocksDB would begin an empty one
+/// over what is left.
+fn is_there(folder: &Path) -> Result<bool, StoreError> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(io(folder, &error)),
+    };
+    let mut left = None;
+    for entry in entries {
+        let name = entry.map_err(|error| io(folder, &error))?.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name == "CURRENT" {
+            return Ok(true);
+        }
+        if name.ends_with(".sst") {
+            left = Some(name.to_owned());
+        }
+    }
+    let what = |file| format!("the file is missing, but {file} is there");
+    let file = folder.join("CURRENT").display().to_string();
+    left.map_or(Ok(false), |left| Err(StoreError::Damaged { file, what: what(left) }))
+}
+
+fn io(folder: &Path, error: &std::io::Error) -> StoreError {
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        return StoreError::Full;
+    }
+    StoreError::Failed(format!("{}: {error}", folder.display()))
+}
+
+fn row_key(key: &[u8]) -> Vec<u8> {
+    let mut stored = Vec::with_capacity(key.len() + 1);
+    stored.push(ROW_PREFIX);
+    stored.extend_from_slice(key);
+    stored
+}
+
+impl Store for RocksStore {
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.usable()?;
+        let stored = self.db.get(CHECKPOINT_KEY).map_err(|error| self.map(&error))?;
+        let Some(stored) = stored else { return Ok(None) };
+        match stored.split_first() {
+            Some((&CHECKPOINT_VERSION, checkpoint)) => Ok(Some(checkpoint.to_vec())),
+            _ => Err(StoreError::Damaged {
+                file: self.folder.display().to_string(),
+                what: "the checkpoint is of no known version".to_owned(),
+            }),
+        }
+    }
+
+    fn read(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.usable()?;
+        let stored: Vec<Vec<u8>> = keys.iter().map(|key| row_key(key)).collect();
+        let values = self.db.batched_multi_get_cf(self.family()?, &stored, false);
+        values
+            .into_iter()
+            .map(|value| match value {
+                Ok(value) => Ok(value.map(|value| value.to_vec())),
+                Err(error) => Err(self.map(&error)),
+            })
+            .collect()
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, StoreError> {
+        self.usable()?;
+        let prefix = row_key(prefix);
+        let after = after.map(row_key).filter(|after| *after >= prefix);
+        let mut read = ReadOptions::default();
+        read.set_iterate_range(PrefixRange(prefix.clone()));
+        let from = after.as_ref().unwrap_or(&prefix);
+        let mut rows = Vec::new();
+        for row in self.db.iterator_opt(IteratorMode::From(from, Direction::Forward), read) {
+            if rows.len() == limit {
+                break;
+            }
+            let (key, value) = row.map_err(|error| self.map(&error))?;
+            if after.as_deref() != Some(&*key) {
+                rows.push((key.get(1..).unwrap_or_default().to_vec(), value.into_vec()));
+            }
+        }
+        Ok(rows)
+    }
+
+    fn commit(&self, writes: Vec<Write>, checkpoint: &[u8]) -> Result<(), StoreError> {
+        self.usable()?;
+        let mut batch = WriteBatch::default();
+        for Write { key, value } in writes {
+            let key = row_key(&key);
+            match value {
+                Some(value) => batch.put(key, value),
+                None => batch.delete(key),
+            }
+        }
+        let mut stored = Vec::with_capacity(checkpoint.len() + 1);
+        stored.push(CHECKPOINT_VERSION);
+        stored.extend_from_slice(checkpoint);
+        batch.put(CHECKPOINT_KEY, stored);
+
+        let mut write = WriteOptions::default();
+        write.disable_wal(true);
+        let mut flush = FlushOptions::default();
+        flush.set_wait(true);
+        let done = self.db.write_opt(batch, &write).and_then(|()| self.db.flush_opt(&flush));
+        done.map_err(|error| {
+            let mapped = self.map(&error);
+            self.failed.get_or_init(|| format!("a checkpoint failed before: {mapped}"));
+            mapped
+        })
+    }
+
+    fn size_bytes(&self) -> u64 {
+        let size = self.db.property_int_value("rocksdb.total-sst-files-size");
+        size.ok().flatten().unwrap_or(0)
+    }
+}

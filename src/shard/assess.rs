@@ -1,0 +1,349 @@
+//! Deciding a payment: idempotency, session, entities, windows, verdict, and what is kept of it.
+
+use crate::base::hash::{EntityKey, Hash128};
+use crate::base::id::{self, OrgId};
+use crate::base::limits;
+use crate::base::time::Ms;
+use crate::domain::access::Organization;
+use crate::domain::decision::Flow;
+use crate::domain::fault::{Details, ErrorCode, FieldFault, Refusal};
+use crate::domain::payin::PayinRequest;
+use crate::domain::settings::ScoringSettings;
+use crate::policy::Inputs;
+use crate::policy::Policy;
+use crate::policy::{BlockedBy, Item, Verdict};
+use crate::shard::answer::{Answer, DECISION, Emitter};
+use crate::shard::effects::Note;
+use crate::shard::features::{Event, Heads};
+use crate::shard::render;
+use crate::shard::step::{Fail, Scene};
+use crate::state::decision_row::{Basis, Blocked, DecisionRow, Echo, Facts, VerdictPart};
+use crate::state::event::{EventRow, ValueKind};
+use crate::state::key::{Key, Scope};
+use crate::state::row::Row;
+use crate::state::session::{IdempotencyRow, SessionRow, TransactionId};
+use crate::state::velocity::posting::{Outcome, Posting};
+use crate::wire::assess;
+use crate::wire::envelope::Envelope;
+use std::sync::Arc;
+
+/// Spaces of the organization's keyed hashes beside those of entities, which are below 128.
+const SPACE_IDEMPOTENCY: u8 = 200;
+const SPACE_REQUEST: u8 = 201;
+const SPACE_SESSION: u8 = 202;
+const SPACE_NEW_SESSION: u8 = 203;
+const SPACE_TRANSACTION: u8 = 204;
+const SPACE_VALUE: u8 = 205;
+
+/// What tells a request from any other, found before anything is read for it.
+pub(super) struct Identity {
+    pub(super) idempotency: Hash128,
+    pub(super) session: Hash128,
+    pub(super) session_id: String,
+}
+
+impl Identity {
+    /// The identity of a request in an organization; `clock` and the position name a new session.
+    pub(super) fn of(
+        scene: &Scene<'_>,
+        org: &Organization,
+        request: &PayinRequest,
+        envelope: &Envelope<'_>,
+    ) -> Self {
+        let key = &org.entity_key;
+        let session_id = request.session_id.clone().unwrap_or_else(|| {
+            let position = scene.position();
+            let tail = key.hash_parts(&[&[SPACE_NEW_SESSION], position.to_string().as_bytes()]);
+            id::session(scene.clock, first8(tail))
+        });
+        Self {
+            idempotency: idempotency_hash(key, request, envelope),
+            session: key.hash(SPACE_SESSION, session_id.as_bytes()),
+            session_id,
+        }
+    }
+}
+
+fn first8(hash: Hash128) -> u64 {
+    u64::from_be_bytes(hash.0.first_chunk().copied().unwrap_or_default())
+}
+
+/// The first present of: header, body, order and payment, source and id of the record.
+fn idempotency_hash(key: &EntityKey, request: &PayinRequest, envelope: &Envelope<'_>) -> Hash128 {
+    let explicit = envelope.idempotency_key.or(request.idempotency_key.as_deref());
+    let space = [SPACE_IDEMPOTENCY];
+    // None of the parts holds a control character, so a zero byte keeps them apart.
+    let hash = |tag: &[u8], first: &str, second: &str| {
+        key.hash_parts(&[&space, tag, first.as_bytes(), &[0], second.as_bytes()])
+    };
+    match (explicit, &request.order_id, &request.payment_id) {
+        (Some(explicit), _, _) => hash(b"k", explicit, ""),
+        (None, Some(order), Some(payment)) => hash(b"o", order, payment),
+        (None, _, _) => hash(b"r", envelope.source, envelope.id),
+    }
+}
+
+/// Decides a payment.
+pub(super) fn assess(
+    scene: &mut Scene<'_>,
+    emitter: &mut Emitter<'_>,
+    org_id: OrgId,
+    request: &PayinRequest,
+    envelope: &Envelope<'_>,
+) -> Result<(), Fail> {
+    let org = scene.organization(org_id)?;
+    check(scene, request, envelope)?;
+    let identity = Identity::of(scene, &org, request, envelope);
+    let comparable = org.entity_key.hash(SPACE_REQUEST, &assess::comparable(request));
+    let idempotency_key = Key::Idempotency(org_id, Scope::Payin, identity.idempotency);
+    let known = scene.working.get::<IdempotencyRow>(&idempotency_key)?;
+    let holds = |row: &&IdempotencyRow| scene.clock.since(row.decided_at) < limits::IDEMPOTENCY_MS;
+    if let Some(entry) = known.filter(holds).cloned() {
+        return repeat(scene, emitter, org_id, &entry, comparable);
+    }
+    let row = decide(scene, emitter, &org, request, envelope, &identity)?;
+    let entry = IdempotencyRow {
+        request: comparable,
+        session: identity.session,
+        attempt: row.attempt,
+        decided_at: scene.clock,
+    };
+    scene.working.put(idempotency_key, Row::Idempotency(entry));
+    let policy = scene.policy(org_id, row.basis.pack)?;
+    note(emitter, &row, &policy);
+    let key = Key::Decision(org_id, Flow::Payin, identity.session, row.attempt);
+    answer(emitter, &row, &policy, false)?;
+    scene.working.put(key, Row::Decision(Box::new(row)));
+    Ok(())
+}
+
+/// What only the record's own time and headers can tell.
+fn check(scene: &Scene<'_>, request: &PayinRequest, envelope: &Envelope<'_>) -> Result<(), Fail> {
+    let mut faults: Vec<FieldFault> = Vec::new();
+    faults.extend(assess::check_occurred_at(request, scene.clock));
+    if let Some(key) = envelope.idempotency_key {
+        let printable = key.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_CHARS || !printable {
+            let message = "must have 1 to 255 printable ASCII characters";
+            faults.push(FieldFault::new(
+                "#Idempotency-Key",
+                crate::domain::fault::FieldCode::Format,
+                message,
+            ));
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Fail::Refused(Refusal::invalid(faults), None)) }
+}
+
+/// Answers a request that was decided before, or refuses one that is another.
+fn repeat(
+    scene: &mut Scene<'_>,
+    emitter: &mut Emitter<'_>,
+    org: OrgId,
+    entry: &IdempotencyRow,
+    comparable: Hash128,
+) -> Result<(), Fail> {
+    let key = Key::Decision(org, Flow::Payin, entry.session, entry.attempt);
+    let row = scene.working.get::<Box<DecisionRow>>(&key)?.ok_or(Fail::broken(key))?.clone();
+    if entry.request != comparable {
+        let refusal = Refusal {
+            code: ErrorCode::IdempotencyConflict,
+            message: "the idempotency key was used for another request".into(),
+            details: Details::Text("session_id", row.session_id),
+        };
+        return Err(Fail::Refused(refusal, None));
+    }
+    let policy = scene.policy(org, row.basis.pack)?;
+    emitter.note(Note::Repeated);
+    answer(emitter, &row, &policy, true)
+}
+
+fn answer(emitter: &mut Emitter<'_>, row: &DecisionRow, policy: &Policy, replayed: bool) -> Result<(), Fail> {
+    let topic_body = render::topic_body(row, policy);
+    let body = render::http_body(row, policy);
+    let answer = Answer { kind: DECISION, status: 200, replayed, body, topic_body: Some(&topic_body) };
+    emitter.answer(answer).map_err(Fail::from)
+}
+
+fn note(emitter: &mut Emitter<'_>, row: &DecisionRow, policy: &Policy) {
+    let verdict = &row.verdict;
+    let errors = verdict.signal_errors.len() + verdict.rule_errors.len();
+    emitter.note(Note::Decided {
+        flow: row.flow,
+        decision: verdict.decision,
+        errors: u32::try_from(errors).unwrap_or(u32::MAX),
+    });
+    for (signal, _) in &verdict.fired {
+        emitter.note(Note::Signal(Arc::from(policy.code(*signal).unwrap_or(""))));
+    }
+}
+
+/// When the event happened: what the caller says, else the envelope if its time is one, else now.
+pub(super) fn event_time(clock: Ms, request: &PayinRequest, envelope: &Envelope<'_>) -> Ms {
+    let bounds = -limits::OCCURRED_BEFORE_MS..=limits::OCCURRED_AFTER_MS;
+    let envelope_time = envelope.time.filter(|time| bounds.contains(&time.since(clock)));
+    request.occurred_at.or(envelope_time).unwrap_or(clock)
+}
+
+fn decide(
+    scene: &mut Scene<'_>,
+    emitter: &Emitter<'_>,
+    org: &Organization,
+    request: &PayinRequest,
+    envelope: &Envelope<'_>,
+    identity: &Identity,
+) -> Result<DecisionRow, Fail> {
+    let session_key = Key::Session(org.id, Flow::Payin, identity.session);
+    let session = scene.working.get::<SessionRow>(&session_key)?.cloned();
+    let policy = scene.policy_in_force(org.id, Flow::Payin)?;
+    let settings = scene.settings(org.id, Flow::Payin)?;
+    let mut entities = Vec::new();
+    scene.engine.catalogue.pipeline.entities(request, &org.entity_key, &mut entities);
+    let at = event_time(scene.clock, request, envelope);
+    let event =
+        Event { org: org.id, flow: Flow::Payin, at, amount: request.amount, currency: request.currency };
+    let mut heads = Heads::take(event, &entities, scene.working)?;
+    let computed = heads.values(policy.computed(), scene.working)?;
+    let inputs = Inputs {
+        request,
+        event_time: at,
+        now: scene.clock,
+        computed: &computed,
+        hits: &[],
+        organization: org.kind,
+        precheck: false,
+        simulation: false,
+        settings: &settings,
+    };
+    let verdict = policy.decide(&inputs);
+    let attempt = session.as_ref().map_or(0, |session| session.attempts) + 1;
+    let transaction = session.map_or_else(|| new_transaction(scene, org), |session| session.transaction);
+    let offset = emitter.offset();
+    let outcome = Outcome { decision: verdict.decision, failed: false };
+    let posting = Posting { at, amount: request.amount, currency: request.currency, outcome, event: offset };
+    heads.insert(posting, scene.working)?;
+    let event_row = EventRow {
+        at,
+        flow: Flow::Payin,
+        amount: request.amount,
+        currency: request.currency,
+        decision: verdict.decision,
+        failed: false,
+        session: identity.session,
+        attempt,
+        entities: entities.clone(),
+        values: values(org, request),
+    };
+    scene.working.put(Key::Event(org.id, offset), Row::Event(event_row));
+    let session_row = SessionRow { transaction, attempts: attempt, decided_at: scene.clock };
+    scene.working.put(session_key, Row::Session(session_row));
+    Ok(DecisionRow {
+        organization: org.id,
+        position: offset,
+        decided_at: scene.clock,
+        event_time: at,
+        latency_ms: latency(scene, envelope),
+        flow: Flow::Payin,
+        session_id: identity.session_id.clone(),
+        attempt,
+        transaction,
+        verdict: verdict_part(&verdict),
+        basis: basis(scene, org, &policy, &settings, computed),
+        echo: echo(request, envelope),
+        facts: facts(request, entities),
+    })
+}
+
+fn new_transaction(scene: &Scene<'_>, org: &Organization) -> TransactionId {
+    let position = scene.position().to_string();
+    let hash = org.entity_key.hash_parts(&[&[SPACE_TRANSACTION], position.as_bytes()]);
+    TransactionId { at: scene.clock, tail: hash.0.first_chunk().copied().unwrap_or_default() }
+}
+
+/// Values that distincts count and that are no entities.
+fn values(org: &Organization, request: &PayinRequest) -> Vec<(ValueKind, Hash128)> {
+    let method = &request.payment_method;
+    let bin = method.card_bin.as_deref().map(|bin| (ValueKind::Bin, bin));
+    let country = method.card_country.as_ref().map(|country| (ValueKind::Country, country.code()));
+    let hash = |(kind, text): (ValueKind, &str)| {
+        (kind, org.entity_key.hash_parts(&[&[SPACE_VALUE, kind as u8], text.as_bytes()]))
+    };
+    bin.into_iter().chain(country).map(hash).collect()
+}
+
+/// From receipt at the gateway to the log; 0 for records that no gateway had.
+fn latency(scene: &Scene<'_>, envelope: &Envelope<'_>) -> u64 {
+    envelope.received.map_or(0, |received| scene.timestamp.since(received).max(0).unsigned_abs())
+}
+
+fn verdict_part(verdict: &Verdict) -> VerdictPart {
+    let mut signal_errors = Vec::new();
+    let mut rule_errors = Vec::new();
+    for (item, _) in &verdict.errors {
+        match item {
+            Item::Signal(signal) => signal_errors.push(*signal),
+            Item::Rule(rule) => rule_errors.push(*rule),
+        }
+    }
+    VerdictPart {
+        decision: verdict.decision,
+        risk_score: verdict.risk_score,
+        sum: verdict.sum,
+        blocked_by: verdict.blocked_by.and_then(|reason| match reason {
+            BlockedBy::Amount => Some(Blocked::Amount),
+            BlockedBy::Rule(rule) => Some(Blocked::Rule(rule)),
+            // No list is consulted yet, so none can block.
+            BlockedBy::List(_) => None,
+        }),
+        fired: verdict.fired.iter().map(|fired| (fired.signal, fired.weight)).collect(),
+        matched: verdict.matched.iter().map(|matched| matched.rule).collect(),
+        signal_errors,
+        rule_errors,
+    }
+}
+
+fn basis(
+    scene: &Scene<'_>,
+    org: &Organization,
+    policy: &Policy,
+    settings: &ScoringSettings,
+    computed: Vec<Option<i64>>,
+) -> Basis {
+    Basis {
+        engine: scene.engine.version,
+        locale: org.locale,
+        shipped_pack: policy.shipped_sha256,
+        pack: policy.own_sha256,
+        settings: settings.version,
+        computed,
+    }
+}
+
+fn echo(request: &PayinRequest, envelope: &Envelope<'_>) -> Echo {
+    let explicit = envelope.idempotency_key.or(request.idempotency_key.as_deref());
+    Echo {
+        order_id: request.order_id.clone(),
+        payment_id: request.payment_id.clone(),
+        idempotency_key: explicit.map(str::to_owned),
+    }
+}
+
+fn facts(request: &PayinRequest, entities: Vec<crate::domain::entity::Entity>) -> Facts {
+    let method = &request.payment_method;
+    let email_domain = request.email.as_ref().and_then(|email| email.parts()).map(|parts| parts.1.to_owned());
+    Facts {
+        amount: request.amount,
+        currency: request.currency,
+        customer_id: request.customer_id.clone(),
+        transaction_type: request.transaction_type.clone(),
+        payment_type: method.kind.clone(),
+        card_bin: method.card_bin.clone(),
+        card_last4: method.card_last4.clone(),
+        card_country: method.card_country,
+        card_brand: method.card_brand.clone(),
+        billing_country: request.billing.country,
+        ip_country: request.device.ip_country,
+        email_domain,
+        entities,
+    }
+}

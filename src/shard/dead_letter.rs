@@ -1,0 +1,62 @@
+//! Dead letters: a record as it came, cut to what a reader can hold, and why it is one.
+
+use crate::base::hash::sha256;
+use crate::base::limits;
+use crate::base::position::{Partition, Topic};
+use crate::shard::answer::Emitter;
+use crate::shard::decode::Planned;
+use crate::shard::effects::Note;
+use crate::wire::envelope::DeadCode;
+use crate::wire::header;
+use crate::wire::record::{Builder, TooLarge};
+
+/// Writes a record to the dead letters.
+pub(super) fn write(
+    emitter: &mut Emitter<'_>,
+    planned: &Planned<'_>,
+    partition: Partition,
+    code: DeadCode,
+    message: &str,
+) -> Result<(), TooLarge> {
+    emitter.note(Note::DeadLetter(code));
+    let key = planned.content.map_or(&[][..], |content| content.key);
+    let whole = planned.content.and_then(|content| content.value);
+    let cut = whole.filter(|value| value.len() > limits::DEAD_LETTER_WHOLE_BYTES);
+    let value = match cut {
+        Some(long) => long.get(..limits::DEAD_LETTER_CUT_BYTES),
+        None => whole,
+    };
+    emitter.output(Topic::DeadLetters, key, value, |record| {
+        original_headers(record, planned)?;
+        record.header(header::ERROR_CODE, code.text().as_bytes())?;
+        record.header(header::ERROR_MESSAGE, message.as_bytes())?;
+        record.header(header::ERROR_POSITION, b"0")?;
+        record.header(header::SOURCE_TOPIC, Topic::Requests.name().as_bytes())?;
+        record.header(header::SOURCE_PARTITION, partition.to_string().as_bytes())?;
+        record.header(header::SOURCE_OFFSET, planned.offset.to_string().as_bytes())?;
+        if let Some(long) = cut {
+            record.header(header::VALUE_LENGTH, long.len().to_string().as_bytes())?;
+            record.header(header::VALUE_SHA256, sha256(long).to_string().as_bytes())?;
+        }
+        Ok(())
+    })
+}
+
+/// A sender's own headers, as many as fit; reserved names of theirs are renamed.
+fn original_headers(record: &mut Builder, planned: &Planned<'_>) -> Result<(), TooLarge> {
+    let Some(content) = planned.content else { return Ok(()) };
+    let mut left = limits::DEAD_LETTER_HEADER_BYTES;
+    for (name, value) in content.headers().take(limits::DEAD_LETTER_HEADERS) {
+        let Some(rest) = left.checked_sub(name.len() + value.len()) else { break };
+        left = rest;
+        match name.strip_prefix(header::RESERVED_PREFIX) {
+            Some(own) => {
+                let renamed: String = [header::RENAMED_PREFIX, own].concat();
+                let end = renamed.floor_char_boundary(255);
+                record.header(renamed.get(..end).unwrap_or_default(), value)?;
+            }
+            None => record.header(name, value)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! From a stored record to a command. What cannot be one is still an outcome: it gets a rejection, a dead
+//! letter or both when it is stepped.
+
+use crate::base::hash::crc32;
+use crate::base::id::OrgId;
+use crate::base::limits;
+use crate::base::murmur2::partition_of;
+use crate::base::position::{Offset, Partition};
+use crate::base::time::Ms;
+use crate::domain::fault::{Details, ErrorCode, FieldCode, FieldFault, Refusal};
+use crate::domain::payin::PayinRequest;
+use crate::wire::envelope::{BadEnvelope, DeadCode, Envelope, RecordType};
+use crate::wire::internal::{self, BadInternal};
+use crate::wire::record::Content;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A record, decoded as far as it goes.
+#[derive(Debug)]
+pub struct Planned<'a> {
+    /// Its offset.
+    pub offset: Offset,
+    /// Its log timestamp.
+    pub timestamp: Ms,
+    pub(super) checksum: u32,
+    pub(super) content: Option<Content<'a>>,
+    pub(super) envelope: Option<Envelope<'a>>,
+    pub(super) decoded: Decoded,
+}
+
+/// What a record says.
+#[derive(Debug)]
+pub(super) enum Decoded {
+    /// A dead letter, and nothing else.
+    Dead(DeadCode, String),
+    /// A rejection, and a dead letter besides if its body is no JSON or too large.
+    Rejected(Refusal, Option<DeadCode>),
+    /// A command of an organization.
+    Command(OrgId, Command),
+    /// A command of the partition.
+    Partition(PartitionCommand),
+    /// Decoding panicked.
+    Faulted,
+}
+
+/// A command of an organization.
+#[derive(Debug)]
+pub(super) enum Command {
+    Assess(Box<PayinRequest>),
+    Organization(internal::OrganizationPut),
+    ApiKey(internal::ApiKeyPut),
+    Settings(internal::SettingsPut),
+    Pack(internal::PackPublish),
+    List(internal::ListPut),
+    Probe(internal::Probe),
+}
+
+/// A command of the partition.
+#[derive(Debug)]
+pub(super) enum PartitionCommand {
+    Genesis(internal::Genesis),
+    Announce(internal::Announce),
+    Engine(internal::EngineChange),
+    Tick,
+}
+
+impl<'a> Planned<'a> {
+    /// Decodes a record of `partition`, one of `partitions`.
+    #[must_use]
+    pub fn decode(
+        offset: Offset,
+        timestamp: Ms,
+        bytes: &'a [u8],
+        partition: Partition,
+        partitions: u16,
+    ) -> Self {
+        let checksum = crc32(&[bytes]);
+        let (content, envelope) = match Content::read(bytes) {
+            Ok(content) => (Some(content), Some(Envelope::read(&content))),
+            Err(_) => (None, None),
+        };
+        let decoded = match (&content, &envelope) {
+            (Some(content), Some(Ok(envelope))) => {
+                let decode = || decode(content, envelope, partition, partitions);
+                catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Decoded::Faulted)
+            }
+            (Some(_), Some(Err(BadEnvelope { code, message }))) => Decoded::Dead(*code, message.clone()),
+            _ => Decoded::Dead(DeadCode::BadEnvelope, "the record's content cannot be read".to_owned()),
+        };
+        Self { offset, timestamp, checksum, content, envelope: envelope.and_then(Result::ok), decoded }
+    }
+
+    /// The announcement the record makes, if it makes one: the nonce.
+    #[must_use]
+    pub fn announcement(&self) -> Option<&str> {
+        match &self.decoded {
+            Decoded::Partition(PartitionCommand::Announce(announce)) => Some(&announce.nonce),
+            _ => None,
+        }
+    }
+}
+
+fn decode(content: &Content<'_>, envelope: &Envelope<'_>, partition: Partition, partitions: u16) -> Decoded {
+    let body = content.value.unwrap_or_default();
+    if envelope.kind.is_of_partition() {
+        return match decode_partition(envelope.kind, body) {
+            Ok(command) => Decoded::Partition(command),
+            Err(bad) => Decoded::Dead(DeadCode::BadEnvelope, bad.0),
+        };
+    }
+    let key = std::str::from_utf8(content.key).ok().and_then(|key| key.parse::<OrgId>().ok());
+    let Some(org) = key else {
+        return Decoded::Dead(DeadCode::UnknownOrganization, "the key is no organization's id".to_owned());
+    };
+    let home = partition_of(content.key, partitions);
+    if home != partition {
+        let message = format!(
+            "the key belongs to partition {home}, not {partition}; produce with partitioner=murmur2_random"
+        );
+        return Decoded::Dead(DeadCode::WrongPartition, message);
+    }
+    if envelope.kind == RecordType::Assess {
+        return decode_assess(org, body);
+    }
+    match decode_internal(envelope.kind, body) {
+        Ok(Some(command)) => Decoded::Command(org, command),
+        Ok(None) => Decoded::Dead(DeadCode::UnknownType, "no such type here".to_owned()),
+        Err(bad) => Decoded::Rejected(Refusal::new(ErrorCode::ValidationError, bad.0), None),
+    }
+}
+
+fn decode_assess(org: OrgId, body: &[u8]) -> Decoded {
+    if body.len() > limits::BODY_BYTES {
+        let refusal = Refusal {
+            code: ErrorCode::PayloadTooLarge,
+            message: "the body is too large".into(),
+            details: Details::Number("limit_bytes", u64::try_from(limits::BODY_BYTES).unwrap_or(u64::MAX)),
+        };
+        return Decoded::Rejected(refusal, Some(DeadCode::TooLarge));
+    }
+    match crate::wire::assess::read(body) {
+        Ok(request) => Decoded::Command(org, Command::Assess(Box::new(request))),
+        Err(faults) => {
+            let not_json = |fault: &FieldFault| fault.code == FieldCode::Json;
+            let dead = faults.iter().any(not_json).then_some(DeadCode::NotJson);
+            Decoded::Rejected(Refusal::invalid(faults), dead)
+        }
+    }
+}
+
+fn decode_partition(kind: RecordType, body: &[u8]) -> Result<PartitionCommand, BadInternal> {
+    Ok(match kind {
+        RecordType::Genesis => PartitionCommand::Genesis(internal::read(body)?),
+        RecordType::Announce => PartitionCommand::Announce(internal::read(body)?),
+        RecordType::Engine => PartitionCommand::Engine(internal::read(body)?),
+        _ => {
+            internal::read::<internal::Tick>(body)?;
+            PartitionCommand::Tick
+        }
+    })
+}
+
+fn decode_internal(kind: RecordType, body: &[u8]) -> Result<Option<Command>, BadInternal> {
+    Ok(Some(match kind {
+        RecordType::Organization => Command::Organization(internal::read(body)?),
+        RecordType::ApiKey => Command::ApiKey(internal::read(body)?),
+        RecordType::Settings => Command::Settings(internal::read(body)?),
+        RecordType::Pack => Command::Pack(internal::read(body)?),
+        RecordType::List => Command::List(internal::read(body)?),
+        RecordType::Probe => Command::Probe(internal::read(body)?),
+        RecordType::Assess
+        | RecordType::Genesis
+        | RecordType::Announce
+        | RecordType::Engine
+        | RecordType::Tick => return Ok(None),
+    }))
+}

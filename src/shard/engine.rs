@@ -1,0 +1,69 @@
+//! Engine versions: what decides how a record is understood. A binary supports a version and the one
+//! before it; a partition changes its version only at a record that says so.
+
+use crate::policy::Catalogue;
+use std::fmt;
+use std::sync::Arc;
+
+/// The version the product ships with.
+pub const SHIPPED_VERSION: u32 = 1;
+
+/// One version of the engine.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// Its number.
+    pub version: u32,
+    /// Shipped pipeline, pack and lists.
+    pub catalogue: Arc<Catalogue>,
+    /// Whether probes are understood: only in engines made for tests.
+    pub probes: bool,
+}
+
+/// The versions a binary supports.
+#[derive(Debug, Clone)]
+pub struct Engines(Vec<Engine>);
+
+/// The shipped documents do not compile; the tests hold that they do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenCatalogue(pub String);
+
+impl fmt::Display for BrokenCatalogue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the shipped catalogue does not compile: {}", self.0)
+    }
+}
+
+impl std::error::Error for BrokenCatalogue {}
+
+impl Engines {
+    /// What the product ships with.
+    ///
+    /// # Errors
+    /// The shipped documents do not compile.
+    pub fn shipped() -> Result<Self, BrokenCatalogue> {
+        let catalogue = Catalogue::payin().map_err(|faults| {
+            let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            BrokenCatalogue(lines.join("; "))
+        })?;
+        let engine = Engine { version: SHIPPED_VERSION, catalogue: Arc::new(catalogue), probes: false };
+        Ok(Self(vec![engine]))
+    }
+
+    /// A set of engines of one's own making.
+    #[must_use]
+    pub fn of(engines: Vec<Engine>) -> Self {
+        Self(engines)
+    }
+
+    /// A version, if it is supported.
+    #[must_use]
+    pub fn get(&self, version: u32) -> Option<&Engine> {
+        self.0.iter().find(|engine| engine.version == version)
+    }
+
+    /// The versions supported.
+    #[must_use]
+    pub fn versions(&self) -> Vec<u32> {
+        self.0.iter().map(|engine| engine.version).collect()
+    }
+}

@@ -1,0 +1,95 @@
+//! Planning: the rows a record will read next, as far as can be told from those in memory. What planning
+//! misses, the step finds unread, and the record is planned again.
+
+use crate::domain::access::Organization;
+use crate::domain::decision::Flow;
+use crate::domain::payin::PayinRequest;
+use crate::domain::settings::ScoringSettings;
+use crate::shard::assess::{Identity, event_time};
+use crate::shard::decode::{Command, Decoded, Planned};
+use crate::shard::features::{self, Event};
+use crate::shard::step::Scene;
+use crate::state::control_rows::{ActivePack, ListsRow};
+use crate::state::decision_row::DecisionRow;
+use crate::state::key::{Key, Scope};
+use crate::state::row::FromRow;
+use crate::state::session::{IdempotencyRow, SessionRow};
+use crate::wire::envelope::Envelope;
+
+/// Adds the keys that `planned` would read and that are not in memory.
+pub(super) fn wants(scene: &mut Scene<'_>, planned: &Planned<'_>, wanted: &mut Vec<Key>) {
+    let Decoded::Command(org, command) = &planned.decoded else { return };
+    let Some(Some(organization)) = seek::<Organization>(scene, Key::Organization(*org), wanted) else {
+        return;
+    };
+    let organization = organization.clone();
+    match (command, &planned.envelope) {
+        (Command::Assess(request), Some(envelope)) => {
+            assess(scene, &organization, request, envelope, wanted);
+        }
+        (Command::Pack(_) | Command::List(_), _) => {
+            seek::<ListsRow>(scene, Key::Lists(*org), wanted);
+            pack(scene, *org, wanted);
+        }
+        (Command::Settings(_), _) => {
+            for flow in [Flow::Payin, Flow::Payout] {
+                seek::<ScoringSettings>(scene, Key::Settings(*org, flow), wanted);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The row of a key: none if it must be read first, and then it is wanted.
+fn seek<'s, T: FromRow>(scene: &'s Scene<'_>, key: Key, wanted: &mut Vec<Key>) -> Option<Option<&'s T>> {
+    match scene.working.get::<T>(&key) {
+        Ok(row) => Some(row),
+        Err(_) => {
+            wanted.push(key);
+            None
+        }
+    }
+}
+
+fn pack(scene: &Scene<'_>, org: crate::base::id::OrgId, wanted: &mut Vec<Key>) {
+    let active = seek::<ActivePack>(scene, Key::ActivePack(org, Flow::Payin), wanted);
+    if let Some(digest) = active.flatten().and_then(|active| active.pack) {
+        seek::<String>(scene, Key::Pack(org, digest), wanted);
+    }
+}
+
+fn assess(
+    scene: &mut Scene<'_>,
+    org: &Organization,
+    request: &PayinRequest,
+    envelope: &Envelope<'_>,
+    wanted: &mut Vec<Key>,
+) {
+    let identity = Identity::of(scene, org, request, envelope);
+    seek::<ScoringSettings>(scene, Key::Settings(org.id, Flow::Payin), wanted);
+    seek::<ListsRow>(scene, Key::Lists(org.id), wanted);
+    pack(scene, org.id, wanted);
+    seek::<SessionRow>(scene, Key::Session(org.id, Flow::Payin, identity.session), wanted);
+    let entry = Key::Idempotency(org.id, Scope::Payin, identity.idempotency);
+    if let Some(Some(entry)) = seek::<IdempotencyRow>(scene, entry, wanted) {
+        let decision = Key::Decision(org.id, Flow::Payin, entry.session, entry.attempt);
+        let row = seek::<Box<DecisionRow>>(scene, decision, wanted);
+        if let Some(digest) = row.flatten().and_then(|row| row.basis.pack) {
+            seek::<String>(scene, Key::Pack(org.id, digest), wanted);
+        }
+    }
+    let windows: Vec<i64> = match scene.policy_in_force(org.id, Flow::Payin) {
+        Ok(policy) => {
+            policy.computed().iter().filter_map(|velocity| velocity.window).map(|w| w.ms()).collect()
+        }
+        Err(_) => Vec::new(),
+    };
+    let at = event_time(scene.clock, request, envelope);
+    let event =
+        Event { org: org.id, flow: Flow::Payin, at, amount: request.amount, currency: request.currency };
+    let mut entities = Vec::new();
+    scene.engine.catalogue.pipeline.entities(request, &org.entity_key, &mut entities);
+    for entity in entities {
+        features::wants(event, entity, &windows, scene.working, wanted);
+    }
+}

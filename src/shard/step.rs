@@ -1,0 +1,393 @@
+//! One record after the other: what a shard is, and what a step does with a record.
+
+use crate::base::hash::{Digest256, sha256};
+use crate::base::id::OrgId;
+use crate::base::position::{Partition, Position};
+use crate::base::time::Ms;
+use crate::domain::access::Organization;
+use crate::domain::decision::Flow;
+use crate::domain::fault::{ErrorCode, Refusal};
+use crate::domain::settings::ScoringSettings;
+use crate::policy::Policy;
+use crate::shard::answer::Emitter;
+use crate::shard::core::{Applied, Core, GenesisMark};
+use crate::shard::decode::{Command, Decoded, PartitionCommand, Planned};
+use crate::shard::effects::Effects;
+use crate::shard::engine::{Engine, Engines};
+use crate::shard::policies::Policies;
+use crate::shard::{assess, commands, dead_letter, plan};
+use crate::state::key::Key;
+use crate::state::working::{Missing, WorkingSet};
+use crate::wire::envelope::DeadCode;
+use crate::wire::record::TooLarge;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// The state of one partition and what applies records to it.
+#[derive(Debug)]
+pub struct Shard {
+    partition: Partition,
+    partitions: u16,
+    engines: Engines,
+    core: Core,
+    working: WorkingSet,
+    policies: Policies,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stepped {
+    /// It was applied.
+    Applied,
+    /// It meets a row that must be read first, and left no trace.
+    Unread(Key),
+    /// It must not be applied here.
+    Stop(Stop),
+}
+
+/// Why a record must not be applied by this worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// It puts an engine version in force that this binary cannot run.
+    Engine(u32),
+}
+
+/// Stored state is not what it must be; the shard is to be reopened from its checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenState(pub String);
+
+impl fmt::Display for BrokenState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stored state is broken: {}", self.0)
+    }
+}
+
+impl std::error::Error for BrokenState {}
+
+/// Why a command did not end in its answer.
+#[derive(Debug)]
+pub(super) enum Fail {
+    /// A row is missing in memory, or broken.
+    Missing(Missing),
+    /// The answer is a refusal, and a dead letter if it has a code.
+    Refused(Refusal, Option<DeadCode>),
+    /// A dead letter only.
+    Dead(DeadCode, &'static str),
+    /// An output would be beyond its limit, which construction should have seen to.
+    TooLarge,
+}
+
+impl Fail {
+    pub(super) fn broken(key: Key) -> Self {
+        Fail::Missing(Missing::Broken(key))
+    }
+}
+
+impl From<Missing> for Fail {
+    fn from(missing: Missing) -> Self {
+        Fail::Missing(missing)
+    }
+}
+
+impl From<TooLarge> for Fail {
+    fn from(_: TooLarge) -> Self {
+        Fail::TooLarge
+    }
+}
+
+/// What a command works with.
+pub(super) struct Scene<'a> {
+    pub(super) partition: Partition,
+    pub(super) offset: crate::base::position::Offset,
+    /// The shard's clock with this record.
+    pub(super) clock: Ms,
+    /// The record's own log timestamp.
+    pub(super) timestamp: Ms,
+    pub(super) engine: &'a Engine,
+    pub(super) working: &'a mut WorkingSet,
+    policies: &'a mut Policies,
+}
+
+impl Scene<'_> {
+    pub(super) fn position(&self) -> Position {
+        Position { partition: self.partition, offset: self.offset }
+    }
+
+    /// The organization; without it the record is a dead letter.
+    pub(super) fn organization(&self, org: OrgId) -> Result<Organization, Fail> {
+        let found = self.working.get::<Organization>(&Key::Organization(org))?.cloned();
+        found.ok_or(Fail::Dead(DeadCode::UnknownOrganization, "there is no such organization"))
+    }
+
+    pub(super) fn policy_in_force(&mut self, org: OrgId, flow: Flow) -> Result<Arc<Policy>, Missing> {
+        self.policies.in_force(self.engine, org, flow, self.working)
+    }
+
+    pub(super) fn policy(&mut self, org: OrgId, pack: Option<Digest256>) -> Result<Arc<Policy>, Missing> {
+        self.policies.compiled(self.engine, org, pack, self.working)
+    }
+
+    pub(super) fn settings(&self, org: OrgId, flow: Flow) -> Result<ScoringSettings, Missing> {
+        let stored = self.working.get::<ScoringSettings>(&Key::Settings(org, flow))?.cloned();
+        Ok(stored.unwrap_or_else(|| self.engine.catalogue.pipeline.settings()))
+    }
+}
+
+impl Shard {
+    /// A shard of `partition`, one of `partitions`, that stands where `core` says.
+    #[must_use]
+    pub fn new(partition: Partition, partitions: u16, engines: Engines, core: Core) -> Self {
+        Self {
+            partition,
+            partitions,
+            engines,
+            core,
+            working: WorkingSet::default(),
+            policies: Policies::default(),
+        }
+    }
+
+    /// What is known beside rows.
+    #[must_use]
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// The rows in memory.
+    pub fn working(&mut self) -> &mut WorkingSet {
+        &mut self.working
+    }
+
+    /// Decodes a record of this shard's partition.
+    #[must_use]
+    pub fn decode<'a>(
+        &self,
+        offset: crate::base::position::Offset,
+        timestamp: Ms,
+        content: &'a [u8],
+    ) -> Planned<'a> {
+        Planned::decode(offset, timestamp, content, self.partition, self.partitions)
+    }
+
+    /// Adds the keys that `planned` would read next and that are not in memory. A panic here is none of
+    /// the record's outcome: the step will have it too, and say so.
+    pub fn wants(&mut self, planned: &Planned<'_>, wanted: &mut Vec<Key>) {
+        let Some(engine) = self.engines.get(self.core.engine) else { return };
+        let mut scene = Scene {
+            partition: self.partition,
+            offset: planned.offset,
+            clock: self.core.clock.max(planned.timestamp),
+            timestamp: planned.timestamp,
+            engine,
+            working: &mut self.working,
+            policies: &mut self.policies,
+        };
+        let before = wanted.len();
+        let plan = AssertUnwindSafe(|| plan::wants(&mut scene, planned, wanted));
+        if catch_unwind(plan).is_err() {
+            wanted.truncate(before);
+        }
+    }
+
+    /// Applies a record.
+    ///
+    /// # Errors
+    /// Stored state is broken; the shard is to be reopened.
+    pub fn step(&mut self, planned: &Planned<'_>, effects: &mut Effects) -> Result<Stepped, BrokenState> {
+        let mark = effects.mark();
+        let clock = self.core.clock.max(planned.timestamp);
+        let outcome = match &planned.decoded {
+            Decoded::Partition(command) if self.core.genesis.is_some() || is_genesis(command) => {
+                return self.step_partition(planned, command, clock, effects);
+            }
+            _ => self.attempt(planned, clock, effects),
+        };
+        let chains = match outcome {
+            Ok(Ok(chains)) => chains,
+            Ok(Err(Missing::Unread(key))) => {
+                self.working.rollback();
+                effects.cut(mark);
+                return Ok(Stepped::Unread(key));
+            }
+            Ok(Err(Missing::Broken(key))) => {
+                self.working.rollback();
+                effects.cut(mark);
+                return Err(BrokenState(format!("row {key:?} is missing or of another kind")));
+            }
+            Err(Panicked) => {
+                self.working.rollback();
+                effects.cut(mark);
+                let fault = catch_unwind(AssertUnwindSafe(|| self.fault(planned, effects)));
+                fault.map_err(|_| BrokenState("the answer to a panic panicked".to_owned()))?
+            }
+        };
+        self.working.commit();
+        self.core.chains = chains;
+        self.applied(planned, clock);
+        Ok(Stepped::Applied)
+    }
+
+    fn applied(&mut self, planned: &Planned<'_>, clock: Ms) {
+        self.core.applied = Some(Applied { offset: planned.offset, checksum: planned.checksum });
+        self.core.clock = clock;
+    }
+
+    /// Runs a record's command; what it changed is in the journal.
+    fn attempt(
+        &mut self,
+        planned: &Planned<'_>,
+        clock: Ms,
+        effects: &mut Effects,
+    ) -> Result<Result<Chains, Missing>, Panicked> {
+        let Some(engine) = self.engines.get(self.core.engine.max(1)) else {
+            return Err(Panicked);
+        };
+        let before_genesis = self.core.genesis.is_none();
+        let mut scene = Scene {
+            partition: self.partition,
+            offset: planned.offset,
+            clock,
+            timestamp: planned.timestamp,
+            engine,
+            working: &mut self.working,
+            policies: &mut self.policies,
+        };
+        let (partition, core) = (self.partition, &self.core);
+        let run = || {
+            let mark = effects.mark();
+            let mut emitter = Emitter::new(planned, partition, core, effects);
+            let Err(fail) = run(&mut scene, &mut emitter, planned, before_genesis) else {
+                return Ok(emitter.chains());
+            };
+            // Nothing of a command that failed stays; its outcome begins anew.
+            scene.working.rollback();
+            effects.cut(mark);
+            let mut emitter = Emitter::new(planned, partition, core, effects);
+            conclude(&mut emitter, planned, partition, fail).map(|()| emitter.chains())
+        };
+        catch_unwind(AssertUnwindSafe(run)).map_err(|_| Panicked)
+    }
+
+    /// The outcome of a record on which the engine itself failed.
+    fn fault(&self, planned: &Planned<'_>, effects: &mut Effects) -> Chains {
+        let mut emitter = Emitter::new(planned, self.partition, &self.core, effects);
+        let refusal = Refusal::new(ErrorCode::InternalError, "the engine failed on this request");
+        let message = "the engine failed on this record";
+        // Both are far below every limit; and if they were not, there is nothing better to say.
+        let written = emitter.reject(&refusal).and_then(|()| {
+            dead_letter::write(&mut emitter, planned, self.partition, DeadCode::EngineFault, message)
+        });
+        if written.is_err() {
+            return self.core.chains;
+        }
+        emitter.chains()
+    }
+
+    fn step_partition(
+        &mut self,
+        planned: &Planned<'_>,
+        command: &PartitionCommand,
+        clock: Ms,
+        effects: &mut Effects,
+    ) -> Result<Stepped, BrokenState> {
+        match command {
+            PartitionCommand::Genesis(genesis) => {
+                if self.core.genesis.is_some() {
+                    return self.dead(planned, clock, effects, "there is a genesis already");
+                }
+                if self.engines.get(genesis.engine).is_none() {
+                    return Ok(Stepped::Stop(Stop::Engine(genesis.engine)));
+                }
+                let body = planned.content.and_then(|content| content.value).unwrap_or_default();
+                self.core.genesis = Some(GenesisMark { offset: planned.offset, digest: sha256(body) });
+                self.core.engine = genesis.engine;
+            }
+            PartitionCommand::Announce(_) => self.core.epoch = planned.offset,
+            PartitionCommand::Engine(change) => {
+                if self.engines.get(change.version).is_none() {
+                    return Ok(Stepped::Stop(Stop::Engine(change.version)));
+                }
+                self.core.engine = change.version;
+            }
+            PartitionCommand::Tick => {}
+        }
+        self.applied(planned, clock);
+        Ok(Stepped::Applied)
+    }
+
+    fn dead(
+        &mut self,
+        planned: &Planned<'_>,
+        clock: Ms,
+        effects: &mut Effects,
+        message: &str,
+    ) -> Result<Stepped, BrokenState> {
+        let mut emitter = Emitter::new(planned, self.partition, &self.core, effects);
+        dead_letter::write(&mut emitter, planned, self.partition, DeadCode::BadEnvelope, message)
+            .map_err(|_| BrokenState("a dead letter is too large".to_owned()))?;
+        self.core.chains = emitter.chains();
+        self.applied(planned, clock);
+        Ok(Stepped::Applied)
+    }
+}
+
+type Chains = [Option<crate::base::position::OutputRef>; 3];
+
+/// A record's command panicked.
+struct Panicked;
+
+fn is_genesis(command: &PartitionCommand) -> bool {
+    matches!(command, PartitionCommand::Genesis(_))
+}
+
+fn run(
+    scene: &mut Scene<'_>,
+    emitter: &mut Emitter<'_>,
+    planned: &Planned<'_>,
+    before_genesis: bool,
+) -> Result<(), Fail> {
+    if before_genesis {
+        return Err(Fail::Dead(DeadCode::BadEnvelope, "the record stands before genesis"));
+    }
+    match &planned.decoded {
+        Decoded::Dead(code, message) => {
+            dead_letter::write(emitter, planned, scene.partition, *code, message)?;
+            Ok(())
+        }
+        Decoded::Rejected(refusal, dead) => Err(Fail::Refused(refusal.clone(), *dead)),
+        Decoded::Command(org, Command::Assess(request)) => match &planned.envelope {
+            Some(envelope) => assess::assess(scene, emitter, *org, request, envelope),
+            None => Err(Fail::Dead(DeadCode::BadEnvelope, "the record has no envelope")),
+        },
+        Decoded::Command(org, command) => commands::run(scene, emitter, *org, command),
+        Decoded::Partition(_) => Err(Fail::Dead(DeadCode::BadEnvelope, "the record stands before genesis")),
+        Decoded::Faulted => std::panic::resume_unwind(Box::new("decoding panicked")),
+    }
+}
+
+/// Turns a failure into the outcome it is.
+fn conclude(
+    emitter: &mut Emitter<'_>,
+    planned: &Planned<'_>,
+    partition: Partition,
+    fail: Fail,
+) -> Result<(), Missing> {
+    let written = match fail {
+        Fail::Missing(missing) => return Err(missing),
+        Fail::Refused(refusal, dead) => {
+            let message = refusal.message.clone();
+            emitter.reject(&refusal).and_then(|()| match dead {
+                Some(code) => dead_letter::write(emitter, planned, partition, code, &message),
+                None => Ok(()),
+            })
+        }
+        Fail::Dead(code, message) => dead_letter::write(emitter, planned, partition, code, message),
+        Fail::TooLarge => Err(TooLarge),
+    };
+    match written {
+        Ok(()) => Ok(()),
+        // An output beyond its limit is a fault of the engine, and has the same outcome as one.
+        Err(TooLarge) => std::panic::resume_unwind(Box::new("an output is beyond its limit")),
+    }
+}

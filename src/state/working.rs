@@ -1,0 +1,286 @@
+//! The working set: decoded rows of one shard, with what a record changed held apart until it is whole.
+//!
+//! A record's changes are journalled: [`WorkingSet::rollback`] undoes them all, so a record that meets an
+//! unread key or panics leaves no trace. Changed rows stay here until the checkpoint that holds them is
+//! durable. What is in memory changes no answer, only whether a read comes first.
+
+use crate::base::collections::Map;
+use crate::state::codec::BadRow;
+use crate::state::key::Key;
+use crate::state::row::{FromRow, Row};
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a row cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// It must be read from the store first.
+    Unread(Key),
+    /// The stored row is not of its key's kind: a broken invariant.
+    Broken(Key),
+}
+
+/// A stored value that could not be read: a broken invariant of stored state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damaged {
+    /// The row's key.
+    pub key: Key,
+    /// What is wrong in its value.
+    pub fault: BadRow,
+}
+
+impl fmt::Display for Damaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {:?}: {}", self.key, self.fault)
+    }
+}
+
+impl std::error::Error for Damaged {}
+
+/// Rows changed since the last freeze, as they were then.
+#[derive(Debug)]
+pub struct Frozen {
+    /// Which freeze.
+    pub generation: u64,
+    /// The rows; none is a deleted one. Ordered by key, so that equal states write equal batches.
+    pub rows: Vec<(Key, Option<Arc<Row>>)>,
+}
+
+#[derive(Debug, Clone)]
+struct Slot {
+    row: Option<Arc<Row>>,
+    /// The generation it was changed in, until a checkpoint holds it.
+    dirty: Option<u64>,
+    /// The turn that last asked for it.
+    used: u64,
+}
+
+/// Decoded rows of one shard.
+#[derive(Debug)]
+pub struct WorkingSet {
+    slots: Map<Key, Slot>,
+    /// Keys that became dirty in this generation; some twice, some rolled back since.
+    dirty: Vec<Key>,
+    journal: Vec<(Key, Option<Slot>)>,
+    generation: u64,
+    turn: u64,
+}
+
+impl Default for WorkingSet {
+    fn default() -> Self {
+        Self { slots: Map::default(), dirty: Vec::new(), journal: Vec::new(), generation: 1, turn: 0 }
+    }
+}
+
+impl WorkingSet {
+    /// Whether the row is in memory, be it there or known to be absent.
+    #[must_use]
+    pub fn knows(&self, key: &Key) -> bool {
+        self.slots.contains_key(key)
+    }
+
+    /// The content of a row, if there is one.
+    ///
+    /// # Errors
+    /// It must be read first, or is of another kind.
+    pub fn get<T: FromRow>(&self, key: &Key) -> Result<Option<&T>, Missing> {
+        let slot = self.slots.get(key).ok_or(Missing::Unread(*key))?;
+        match &slot.row {
+            None => Ok(None),
+            Some(row) => T::from_row(row).map(Some).ok_or(Missing::Broken(*key)),
+        }
+    }
+
+    /// Writes a row.
+    pub fn put(&mut self, key: Key, row: Row) {
+        self.write(key, Some(Arc::new(row)));
+    }
+
+    /// Deletes a row.
+    pub fn delete(&mut self, key: Key) {
+        self.write(key, None);
+    }
+
+    fn write(&mut self, key: Key, row: Option<Arc<Row>>) {
+        let slot = Slot { row, dirty: Some(self.generation), used: self.turn };
+        let before = self.slots.insert(key, slot);
+        if before.as_ref().is_none_or(|slot| slot.dirty != Some(self.generation)) {
+            self.dirty.push(key);
+        }
+        self.journal.push((key, before));
+    }
+
+    /// Keeps what was written since the last commit or rollback.
+    pub fn commit(&mut self) {
+        self.journal.clear();
+    }
+
+    /// Undoes what was written since the last commit or rollback.
+    pub fn rollback(&mut self) {
+        while let Some((key, before)) = self.journal.pop() {
+            match before {
+                Some(slot) => self.slots.insert(key, slot),
+                None => self.slots.remove(&key),
+            };
+        }
+    }
+
+    /// Takes in what the store holds for a key; a row already in memory is newer and stays.
+    ///
+    /// # Errors
+    /// The stored value is damaged.
+    pub fn load(&mut self, key: Key, value: Option<&[u8]>) -> Result<(), Damaged> {
+        if self.slots.contains_key(&key) {
+            return Ok(());
+        }
+        let row = match value {
+            Some(bytes) => {
+                let row = Row::decode(key.kind(), bytes).map_err(|fault| Damaged { key, fault })?;
+                Some(Arc::new(row))
+            }
+            None => None,
+        };
+        self.slots.insert(key, Slot { row, dirty: None, used: self.turn });
+        Ok(())
+    }
+
+    /// Marks a row as asked for in this turn, so that it is not the next to be forgotten.
+    pub fn touch(&mut self, key: &Key) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.used = self.turn;
+        }
+    }
+
+    /// Takes a picture of the rows changed since the last one. They stay here until
+    /// [`WorkingSet::persisted`].
+    pub fn freeze(&mut self) -> Frozen {
+        let generation = self.generation;
+        self.generation += 1;
+        let mut keys = std::mem::take(&mut self.dirty);
+        keys.sort_unstable();
+        keys.dedup();
+        let rows = keys.into_iter().filter_map(|key| {
+            let slot = self.slots.get(&key).filter(|slot| slot.dirty == Some(generation))?;
+            Some((key, slot.row.clone()))
+        });
+        Frozen { generation, rows: rows.collect() }
+    }
+
+    /// The store now holds what was frozen in `generation` and before.
+    pub fn persisted(&mut self, frozen: &[Key], generation: u64) {
+        for key in frozen {
+            if let Some(slot) = self.slots.get_mut(key)
+                && slot.dirty.is_some_and(|dirty| dirty <= generation)
+            {
+                slot.dirty = None;
+            }
+        }
+    }
+
+    /// Rows changed and not yet frozen.
+    #[must_use]
+    pub fn dirty_rows(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// Rows in memory.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether no row is in memory.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Begins a turn; if there are more than `limit` rows, those are forgotten that the store holds and
+    /// that the last turns did not ask for.
+    pub fn begin_turn(&mut self, limit: usize) {
+        self.turn += 1;
+        let mut keep_turns = 1 << 16;
+        while self.slots.len() > limit && keep_turns > 0 {
+            keep_turns >>= 4;
+            let oldest = self.turn.saturating_sub(keep_turns);
+            self.slots.retain(|_, slot| slot.dirty.is_some() || slot.used >= oldest);
+        }
+    }
+
+    /// Every row in memory that has content, with its key, in no order: for handing over and checking.
+    pub fn rows(&self) -> impl Iterator<Item = (&Key, &Row)> {
+        self.slots.iter().filter_map(|(key, slot)| slot.row.as_deref().map(|row| (key, row)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::OrgId;
+
+    const ORG: OrgId = OrgId::INSTALLATION;
+    const KEY: Key = Key::Lists(ORG);
+
+    fn pack(text: &str) -> Row {
+        Row::Pack(text.to_owned())
+    }
+
+    fn read(set: &WorkingSet) -> Result<Option<&String>, Missing> {
+        set.get::<String>(&KEY)
+    }
+
+    #[test]
+    fn a_record_that_is_rolled_back_leaves_no_trace() {
+        let mut set = WorkingSet::default();
+        assert_eq!(read(&set), Err(Missing::Unread(KEY)));
+        set.load(KEY, None).unwrap();
+        set.put(KEY, pack("kept"));
+        set.commit();
+        set.put(KEY, pack("first"));
+        set.put(KEY, pack("second"));
+        set.put(Key::Organization(ORG), pack("new"));
+        set.rollback();
+        assert_eq!(read(&set).unwrap().unwrap(), "kept");
+        assert!(!set.knows(&Key::Organization(ORG)), "an unread key is unread again");
+        let frozen = set.freeze();
+        assert_eq!(frozen.rows, [(KEY, Some(Arc::new(pack("kept"))))]);
+    }
+
+    #[test]
+    fn a_freeze_is_a_picture() {
+        let mut set = WorkingSet::default();
+        set.put(KEY, pack("one"));
+        set.commit();
+        let first = set.freeze();
+        set.put(KEY, pack("two"));
+        set.commit();
+        assert_eq!(first.rows, [(KEY, Some(Arc::new(pack("one"))))]);
+        set.persisted(&[KEY], first.generation);
+        assert_eq!(set.freeze().rows, [(KEY, Some(Arc::new(pack("two"))))], "changed again, so still dirty");
+        assert!(set.freeze().rows.is_empty());
+    }
+
+    #[test]
+    fn only_what_the_store_holds_is_forgotten() {
+        let mut set = WorkingSet::default();
+        set.put(KEY, pack("dirty"));
+        set.commit();
+        set.load(Key::Organization(ORG), None).unwrap();
+        set.begin_turn(1);
+        assert!(set.knows(&KEY) && !set.knows(&Key::Organization(ORG)));
+        let frozen = set.freeze();
+        set.begin_turn(0);
+        assert!(set.knows(&KEY), "frozen but not yet durable");
+        set.persisted(&[KEY], frozen.generation);
+        set.begin_turn(0);
+        assert!(!set.knows(&KEY));
+    }
+
+    #[test]
+    fn another_kind_of_row_is_a_broken_invariant() {
+        let mut set = WorkingSet::default();
+        set.put(KEY, Row::Settings(crate::domain::settings::ScoringSettings::default()));
+        assert_eq!(read(&set), Err(Missing::Broken(KEY)));
+        assert!(set.load(Key::Organization(ORG), Some(&[9, 9])).is_err());
+    }
+}
