@@ -33,7 +33,7 @@ mod velocity;
 mod verdict;
 mod yaml;
 
-pub use cases::{CaseResult, ReadRequest};
+pub use cases::CaseResult;
 pub use catalogue::Catalogue;
 pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS, Place, Severity};
 pub use hits::{HitSeverity, ListHit, ListType};
