@@ -26,6 +26,7 @@ mod pipeline;
 #[expect(clippy::module_inception, reason = "the policy itself, among what it is made from")]
 mod policy;
 mod score;
+mod settings;
 mod signal;
 #[cfg(test)]
 mod tests;

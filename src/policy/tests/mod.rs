@@ -5,6 +5,7 @@ mod entities;
 mod naive;
 mod own_pack;
 mod sample;
+mod settings;
 mod shipped;
 mod speed;
 mod verdict;
