@@ -86,10 +86,8 @@ fn check_content(log: &EmbeddedLog, written: &Written) -> Result<usize, LogError
 }
 
 fn named(error: &LogError) -> (&str, u64) {
-    match error {
-        LogError::Damaged { file, at, .. } => (file, *at),
-        other => panic!("not damage: {other:?}"),
-    }
+    let LogError::Damaged { file, at, .. } = error else { panic!("not damage: {error:?}") };
+    (file, *at)
 }
 
 fn report(disk: &TestDisk) -> Report {
