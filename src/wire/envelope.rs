@@ -1,8 +1,8 @@
 //! The CloudEvents envelope of a record of the requests topic, and the registry of record types.
 
+use crate::base::id::OrgId;
 use crate::base::time::Ms;
 use crate::wire::header;
-use crate::base::id::OrgId;
 use crate::wire::record::{Builder, Content, TooLarge};
 use bytes::Bytes;
 use std::fmt;

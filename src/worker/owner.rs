@@ -228,8 +228,9 @@ impl Owner {
         let nonce = Digest256(random).to_string();
         let engines = self.parts.engines.versions();
         let body = Announce { worker: self.options.name.clone(), nonce: nonce.clone(), engines };
-        let record = product_record(OrgId::INSTALLATION, RecordType::Announce, &internal::write(&body), &nonce)
-            .map_err(|error| Failure::Poison(error.to_string()))?;
+        let record =
+            product_record(OrgId::INSTALLATION, RecordType::Announce, &internal::write(&body), &nonce)
+                .map_err(|error| Failure::Poison(error.to_string()))?;
         let inbox = Inbox::new(&self.parts.signal);
         let to = TopicPartition::new(Topic::Requests, self.partition);
         match self.parts.log.append(to, vec![record], inbox.done(Ack::Announced)) {
