@@ -16,3 +16,4 @@ pub mod shard;
 pub mod state;
 pub mod store;
 pub mod wire;
+pub mod worker;
