@@ -9,5 +9,7 @@
 )]
 
 mod data;
+mod faults;
+mod golden;
 mod handbook;
 mod shard;
