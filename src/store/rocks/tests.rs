@@ -100,6 +100,21 @@ fn a_full_memtable_is_flushed_at_a_checkpoint_boundary() {
     assert!(store.size_bytes() > 0, "RocksDB flushed nothing by itself");
 }
 
+#[test]
+fn files_that_nothing_names_any_more_are_damage() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).unwrap();
+    store.commit(numbered(3), &3_u32.to_le_bytes()).unwrap();
+    drop(store);
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        if !entry.file_name().to_str().unwrap().ends_with(".sst") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    assert!(matches!(open(folder.path()), Err(StoreError::Damaged { .. })));
+}
+
 /// Flips one byte and tells what came of it: wrong data is what may never come.
 fn check_flip(folder: &Path, file: &str, at: usize) -> &'static str {
     let copy = TempDir::new().unwrap();
