@@ -1,3 +1,5 @@
+//! What ships with the product, as the contract has it.
+
 use super::sample::{catalogue, codes, full, inputs};
 use super::*;
 use crate::domain::access::Locale;

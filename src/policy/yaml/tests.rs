@@ -1,3 +1,5 @@
+//! Trees and places of documents, and what is refused before it can grow.
+
 use super::*;
 use crate::policy::diagnostic::Diagnostic;
 
