@@ -8,7 +8,6 @@ use crate::domain::access::Organization;
 use crate::domain::decision::Flow;
 use crate::domain::fault::{Details, ErrorCode, FieldFault, Refusal};
 use crate::domain::payin::PayinRequest;
-use crate::domain::settings::ScoringSettings;
 use crate::policy::Inputs;
 use crate::policy::Policy;
 use crate::policy::{BlockedBy, Item, Verdict};
@@ -17,6 +16,7 @@ use crate::shard::effects::Note;
 use crate::shard::features::{Event, Heads};
 use crate::shard::render;
 use crate::shard::step::{Fail, Scene};
+use crate::state::control_rows::ListsRow;
 use crate::state::decision_row::{Basis, Blocked, DecisionRow, Echo, Facts, VerdictPart};
 use crate::state::event::{EventRow, ValueKind};
 use crate::state::key::{Key, Scope};
@@ -196,6 +196,7 @@ fn decide(
     let session_key = Key::Session(org.id, Flow::Payin, identity.session);
     let session = scene.working.get::<SessionRow>(&session_key)?.cloned();
     let policy = scene.policy_in_force(org.id, Flow::Payin)?;
+    let lists = scene.working.get::<ListsRow>(&Key::Lists(org.id))?.map(|row| row.digest);
     let settings = scene.settings(org.id, Flow::Payin)?;
     let mut entities = Vec::new();
     scene.engine.catalogue.pipeline.entities(request, &org.entity_key, &mut entities);
@@ -248,7 +249,15 @@ fn decide(
         attempt,
         transaction,
         verdict: verdict_part(&verdict),
-        basis: basis(scene, org, &policy, &settings, computed),
+        basis: Basis {
+            engine: scene.engine.version,
+            locale: org.locale,
+            shipped_pack: policy.shipped_sha256,
+            pack: policy.own_sha256,
+            lists,
+            settings: settings.version,
+            computed,
+        },
         echo: echo(request, envelope),
         facts: facts(request, entities),
     })
@@ -299,23 +308,6 @@ fn verdict_part(verdict: &Verdict) -> VerdictPart {
         matched: verdict.matched.iter().map(|matched| matched.rule).collect(),
         signal_errors,
         rule_errors,
-    }
-}
-
-fn basis(
-    scene: &Scene<'_>,
-    org: &Organization,
-    policy: &Policy,
-    settings: &ScoringSettings,
-    computed: Vec<Option<i64>>,
-) -> Basis {
-    Basis {
-        engine: scene.engine.version,
-        locale: org.locale,
-        shipped_pack: policy.shipped_sha256,
-        pack: policy.own_sha256,
-        settings: settings.version,
-        computed,
     }
 }
 

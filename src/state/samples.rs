@@ -97,6 +97,7 @@ fn decision() -> Row {
         locale: Locale::En,
         shipped_pack: Digest256([5; 32]),
         pack: Some(Digest256([6; 32])),
+        lists: None,
         settings: 3,
         computed: vec![Some(6), None, Some(-1)],
     };
