@@ -10,10 +10,13 @@
 pub mod base;
 pub mod domain;
 pub mod expr;
+pub mod http;
+pub mod load;
 pub mod log;
 pub mod policy;
 pub mod shard;
 pub mod state;
 pub mod store;
+pub mod telemetry;
 pub mod wire;
 pub mod worker;
