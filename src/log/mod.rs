@@ -3,6 +3,8 @@
 //! The log knows nothing of what records mean. Everything above it works alike on every
 //! implementation; `conformance` holds what they share.
 
+#[cfg(test)]
+mod conformance;
 pub mod embedded;
 pub mod memory;
 

@@ -7,6 +7,7 @@ use crate::policy::members::{Members, int, is_null, list, text};
 use crate::policy::pack::{Case, Expectation, Preset, PresetFeature, read_title};
 use crate::policy::velocity::{Aggregate, Velocity};
 use crate::policy::yaml::{self, Data, Meaning, Node};
+use std::collections::BTreeSet;
 
 pub(super) fn read_cases(nodes: &[Node], faults: &mut Faults) -> Vec<Case> {
     nodes.iter().filter_map(|node| read_case(node, faults)).collect()
@@ -15,10 +16,11 @@ pub(super) fn read_cases(nodes: &[Node], faults: &mut Faults) -> Vec<Case> {
 fn read_case(node: &Node, faults: &mut Faults) -> Option<Case> {
     let members = Members::of(node, &["name", "request", "features", "expect"], faults)?;
     let name = members.required("name", faults).and_then(|node| read_title(node, faults));
-    let request = members.required("request", faults)?;
-    Members::any(request, faults)?;
     let mut json = String::new();
-    write_json(request, &mut json);
+    if let Some(request) = members.required("request", faults) {
+        Members::any(request, faults);
+        write_json(request, &mut json);
+    }
     let features = members.get("features").map_or_else(Vec::new, |node| read_features(node, faults));
     let expect = members.required("expect", faults).and_then(|node| read_expectation(node, faults));
     Some(Case { name: name?, request: json, features, expect: expect? })
@@ -29,7 +31,8 @@ fn read_features(node: &Node, faults: &mut Faults) -> Vec<PresetFeature> {
         faults.add(node.at, "type", format!("an object is due, not {}", node.noun()));
         return Vec::new();
     };
-    let mut features: Vec<PresetFeature> = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut features = Vec::new();
     for (key, value) in pairs {
         let Data::Scalar(name) = &key.data else {
             faults.add(key.at, "type", "the name of a feature is a string");
@@ -40,7 +43,7 @@ fn read_features(node: &Node, faults: &mut Faults) -> Vec<PresetFeature> {
             faults.add(key.at, "reference", message);
             continue;
         };
-        if features.iter().any(|known| known.preset == preset) {
+        if !seen.insert(preset.clone()) {
             faults.add(key.at, "duplicate", format!("`{}` is given twice", name.text.escape_debug()));
         }
         let missing = is_null(value);

@@ -5,7 +5,6 @@ use crate::base::currency::Currency;
 use crate::base::money::{AmountMap, major_text};
 use crate::base::time::Ms;
 use crate::domain::access::OrganizationKind;
-use crate::domain::fault::FieldFault;
 use crate::domain::payin::PayinRequest;
 use crate::domain::settings::{Parameter, ScoringSettings};
 use crate::policy::catalogue::Catalogue;
@@ -15,6 +14,7 @@ use crate::policy::pack::{Case, Expectation, Preset};
 use crate::policy::policy::Policy;
 use crate::policy::velocity::{Aggregate, Velocity};
 use crate::policy::verdict::Verdict;
+use crate::wire::assess;
 
 /// When a case happens whose request does not say so: 2026-01-01T12:00:00Z.
 const NOON: Ms = Ms(1_767_268_800_000);
@@ -32,21 +32,12 @@ pub struct CaseResult {
     pub found: Result<Expectation, String>,
 }
 
-/// Reads the request of a case, the JSON of the contract's section 5.2.
-pub type ReadRequest<'r> = &'r dyn Fn(&[u8]) -> Result<PayinRequest, Vec<FieldFault>>;
-
 impl Catalogue {
     /// Runs `cases` under `policy`, which was compiled from this catalogue, for a merchant under `settings`.
     #[must_use]
-    pub fn run_cases(
-        &self,
-        policy: &Policy,
-        cases: &[Case],
-        settings: &ScoringSettings,
-        read: ReadRequest<'_>,
-    ) -> Vec<CaseResult> {
+    pub fn run_cases(&self, policy: &Policy, cases: &[Case], settings: &ScoringSettings) -> Vec<CaseResult> {
         let run = |case: &Case| {
-            let found = match read(case.request.as_bytes()) {
+            let found = match assess::read(case.request.as_bytes()) {
                 Ok(request) => Ok(self.run(policy, case, &request, settings)),
                 Err(faults) => {
                     let told = faults.iter().map(|fault| format!("{}: {}", fault.field, fault.message));

@@ -1,8 +1,8 @@
 //! One event to its verdict: steps 2 to 8 of the contract's section 8.1.
 
-use crate::expr::Outcome;
+use crate::expr::{EvalError, Outcome};
 use crate::policy::event::Event;
-use crate::policy::hits::{self, ListHit};
+use crate::policy::hits;
 use crate::policy::inputs::Inputs;
 use crate::policy::policy::Policy;
 use crate::policy::score::{Acting, Evidence};
@@ -42,7 +42,7 @@ impl Policy {
         &self,
         event: &Event<'_>,
         inputs: &Inputs<'_>,
-        errors: &mut Vec<(Item, crate::expr::EvalError)>,
+        errors: &mut Vec<(Item, EvalError)>,
     ) -> Vec<Fired> {
         let settings = inputs.settings;
         let mut fired = Vec::new();
@@ -68,7 +68,7 @@ impl Policy {
         &self,
         event: &Event<'_>,
         inputs: &Inputs<'_>,
-        errors: &mut Vec<(Item, crate::expr::EvalError)>,
+        errors: &mut Vec<(Item, EvalError)>,
     ) -> Vec<Matched> {
         let mut matched = Vec::new();
         for (number, rule) in (0..).zip(&self.rules) {
@@ -89,12 +89,5 @@ impl Policy {
     fn acting(&self, matched: &Matched) -> Option<Acting> {
         let overrides = self.rule(matched.rule).is_some_and(|rule| rule.overrides);
         Some(Acting { rule: matched.rule, action: matched.action?, overrides })
-    }
-}
-
-impl Verdict {
-    /// The numbers of list signals among those that fired.
-    pub fn list_signals(&self) -> impl Iterator<Item = ListHit> {
-        self.fired.iter().filter_map(|fired| ListHit::of_signal(fired.signal))
     }
 }

@@ -72,7 +72,7 @@ pub(super) struct Faults {
 
 impl Faults {
     pub(super) fn add(&mut self, at: Place, code: &'static str, message: impl Into<String>) {
-        if self.found.len() < MAX_DIAGNOSTICS {
+        if !self.is_full() {
             self.found.push(Diagnostic {
                 line: at.line,
                 column: at.column,
@@ -82,6 +82,11 @@ impl Faults {
                 rule_id: self.subject.clone(),
             });
         }
+    }
+
+    /// Whether further faults would be dropped, so that looking for them is in vain.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.len() >= MAX_DIAGNOSTICS
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -19,7 +19,7 @@ impl<'n> Members<'n> {
     pub(super) fn of(node: &'n Node, known: &[&str], faults: &mut Faults) -> Option<Self> {
         let members = Self::any(node, faults)?;
         for (name, value) in &members.found {
-            if !known.contains(name) {
+            if !known.contains(name) && !faults.is_full() {
                 let near = nearest(name, known.iter().copied());
                 let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                 let name = name.escape_debug();

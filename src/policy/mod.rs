@@ -27,6 +27,7 @@ mod pipeline;
 #[expect(clippy::module_inception, reason = "the policy itself, among what it is made from")]
 mod policy;
 mod score;
+mod settings;
 mod signal;
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,7 @@ mod velocity;
 mod verdict;
 mod yaml;
 
-pub use cases::{CaseResult, ReadRequest};
+pub use cases::CaseResult;
 pub use catalogue::Catalogue;
 pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS, Place, Severity};
 pub use hits::{HitSeverity, ListHit, ListType};

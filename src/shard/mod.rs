@@ -18,6 +18,6 @@ mod features;
 mod plan;
 mod policies;
 mod render;
-mod step;
+pub mod step;
 
 pub use step::{Shard, Stepped, Stop};

@@ -166,6 +166,18 @@ impl WorkingSet {
         Frozen { generation, rows: rows.collect() }
     }
 
+    /// What was frozen in `generation` will not be written: it is changed and not frozen again.
+    pub fn thaw(&mut self, frozen: &[Key], generation: u64) {
+        for key in frozen {
+            if let Some(slot) = self.slots.get_mut(key)
+                && slot.dirty == Some(generation)
+            {
+                slot.dirty = Some(self.generation);
+                self.dirty.push(*key);
+            }
+        }
+    }
+
     /// The store now holds what was frozen in `generation` and before.
     pub fn persisted(&mut self, frozen: &[Key], generation: u64) {
         for key in frozen {
@@ -200,8 +212,9 @@ impl WorkingSet {
     pub fn begin_turn(&mut self, limit: usize) {
         self.turn += 1;
         let mut keep_turns = 1 << 16;
-        while self.slots.len() > limit && keep_turns > 0 {
+        while self.slots.len() > limit && keep_turns > 1 {
             keep_turns >>= 4;
+            // What the last turn read, this one may need: without it nothing would ever be at hand.
             let oldest = self.turn.saturating_sub(keep_turns);
             self.slots.retain(|_, slot| slot.dirty.is_some() || slot.used >= oldest);
         }
@@ -267,10 +280,15 @@ mod tests {
         set.commit();
         set.load(Key::Organization(ORG), None).unwrap();
         set.begin_turn(1);
+        assert!(set.knows(&Key::Organization(ORG)), "the last turn asked for it");
+        set.begin_turn(1);
         assert!(set.knows(&KEY) && !set.knows(&Key::Organization(ORG)));
         let frozen = set.freeze();
         set.begin_turn(0);
         assert!(set.knows(&KEY), "frozen but not yet durable");
+        set.thaw(&[KEY], frozen.generation);
+        let frozen = set.freeze();
+        assert_eq!(frozen.rows.len(), 1, "a freeze that failed is made again");
         set.persisted(&[KEY], frozen.generation);
         set.begin_turn(0);
         assert!(!set.knows(&KEY));

@@ -2,7 +2,9 @@
 
 use crate::base::time::Ms;
 use crate::wire::header;
-use crate::wire::record::Content;
+use crate::base::id::OrgId;
+use crate::wire::record::{Builder, Content, TooLarge};
+use bytes::Bytes;
 use std::fmt;
 
 macro_rules! types {
@@ -184,6 +186,20 @@ impl<'a> Envelope<'a> {
             awaited: found.awaited,
         })
     }
+}
+
+/// The content of a record from the product itself: of an organization, or of the installation
+/// organization where it is of a partition.
+///
+/// # Errors
+/// The body is beyond a record's limit.
+pub fn product_record(org: OrgId, kind: RecordType, body: &[u8], id: &str) -> Result<Bytes, TooLarge> {
+    let mut record = Builder::new(org.to_string().as_bytes(), Some(body))?;
+    record.header(header::CE_SPECVERSION, b"1.0")?;
+    record.header(header::CE_ID, id.as_bytes())?;
+    record.header(header::CE_SOURCE, header::SOURCE.as_bytes())?;
+    record.header(header::CE_TYPE, kind.text().as_bytes())?;
+    Ok(record.finish())
 }
 
 #[derive(Default)]

@@ -1,1 +1,147 @@
-//! To be written next.
+//! Checkpoints: what is frozen, what they say, and their writing off the hot thread.
+
+use crate::base::position::Offset;
+use crate::shard::core::Core;
+use crate::state::codec::{BadRow, Decoder, Encoder};
+use crate::state::key::Key;
+use crate::state::working::Frozen;
+use crate::store::{Store, StoreError, Write};
+use std::sync::Arc;
+
+const VERSION: u8 = 1;
+
+/// What a store's checkpoint says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// The shard beside its rows.
+    pub core: Core,
+    /// Per output topic, an offset from which the topic is to be read to find what follows the core's
+    /// last output.
+    pub outputs: [Offset; 3],
+}
+
+impl Meta {
+    /// The stored value.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Encoder::versioned(VERSION);
+        self.core.encode(&mut out);
+        self.outputs.iter().for_each(|offset| out.number(offset.0));
+        out.finish()
+    }
+
+    /// Reads a stored value.
+    ///
+    /// # Errors
+    /// The bytes are damaged or of no known version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BadRow> {
+        let (version, mut input) = Decoder::versioned(bytes)?;
+        if version != VERSION {
+            return Err(input.bad("a checkpoint of a known version"));
+        }
+        let core = Core::decode(&mut input)?;
+        let mut outputs = [Offset(0); 3];
+        for offset in &mut outputs {
+            *offset = Offset(input.number()?);
+        }
+        input.end()?;
+        Ok(Self { core, outputs })
+    }
+}
+
+/// A checkpoint to be written by whoever has the time.
+#[derive(Debug)]
+pub struct Job {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) frozen: Frozen,
+    pub(super) meta: Vec<u8>,
+    pub(super) incarnation: u64,
+}
+
+/// A checkpoint that was written, or not.
+#[derive(Debug)]
+pub struct JobDone {
+    pub(super) incarnation: u64,
+    pub(super) generation: u64,
+    pub(super) keys: Vec<Key>,
+    pub(super) bytes: usize,
+    pub(super) state_bytes: u64,
+    pub(super) result: Result<(), StoreError>,
+}
+
+impl Job {
+    /// Writes it. Takes as long as the disk takes.
+    #[must_use]
+    pub fn run(self) -> JobDone {
+        let mut keys = Vec::with_capacity(self.frozen.rows.len());
+        let mut writes = Vec::with_capacity(self.frozen.rows.len());
+        let mut bytes = self.meta.len();
+        for (key, row) in self.frozen.rows {
+            let value = row.map(|row| row.encode());
+            let write = Write { key: key.encode(), value };
+            bytes += write.key.len() + write.value.as_ref().map_or(0, Vec::len);
+            writes.push(write);
+            keys.push(key);
+        }
+        let result = self.store.commit(writes, &self.meta);
+        JobDone {
+            incarnation: self.incarnation,
+            generation: self.frozen.generation,
+            keys,
+            bytes,
+            state_bytes: self.store.size_bytes(),
+            result,
+        }
+    }
+}
+
+/// A checkpoint under way.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// None.
+    None,
+    /// Frozen; outputs before it are not all acknowledged.
+    Awaiting(Awaiting),
+    /// Being written.
+    Writing {
+        /// The offset it stands at.
+        rows: usize,
+        began: std::time::Duration,
+    },
+}
+
+/// A frozen state whose outputs are still on their way.
+#[derive(Debug)]
+pub(super) struct Awaiting {
+    pub(super) frozen: Frozen,
+    pub(super) meta: Meta,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::hash::sha256;
+    use crate::base::position::OutputRef;
+    use crate::base::time::Ms;
+    use crate::shard::core::{Applied, GenesisMark};
+
+    #[test]
+    fn a_checkpoint_is_read_back() {
+        let meta = Meta {
+            core: Core {
+                genesis: Some(GenesisMark { offset: Offset(0), digest: sha256(b"g") }),
+                applied: Some(Applied { offset: Offset(9), checksum: 7 }),
+                clock: Ms(-5),
+                engine: 1,
+                epoch: Offset(3),
+                chains: [Some(OutputRef { offset: Offset(8), index: 2 }), None, None],
+            },
+            outputs: [Offset(4), Offset(0), Offset(1)],
+        };
+        let bytes = meta.encode();
+        assert_eq!(Meta::decode(&bytes), Ok(meta));
+        for end in 0..bytes.len() {
+            assert!(Meta::decode(&bytes[..end]).is_err(), "cut at {end}");
+        }
+    }
+}

@@ -1,1 +1,209 @@
-//! To be written next.
+//! Recovery: what was found decides what is done, in a pure function; then it is done.
+
+use crate::base::hash::{crc32, sha256};
+use crate::base::limits;
+use crate::base::position::{Offset, OutputRef, Partition, Topic, TopicPartition};
+use crate::log::{Bounds, Log, LogError, PollLimit};
+use crate::shard::core::Core;
+use crate::wire::chain::{ChainReader, Link, Taken};
+use crate::wire::envelope::{Envelope, RecordType};
+use crate::wire::record::Content;
+use crate::worker::checkpoint::Meta;
+use crate::worker::outbox::Landed;
+use std::fmt;
+
+/// Records read at once while looking for something.
+const SLICE: PollLimit = PollLimit { records: 4_096, bytes: 8 << 20 };
+
+/// What was found of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What the requests topic holds.
+    pub bounds: Bounds,
+    /// The store's checkpoint.
+    pub checkpoint: Option<Meta>,
+    /// The checksum of the log's record where the checkpoint's last one stood.
+    pub applied: Option<u32>,
+    /// The digest of the log's genesis and where it stands.
+    pub genesis: Option<(Offset, crate::base::hash::Digest256)>,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// Begin with the first record of the log.
+    FromStart,
+    /// Begin behind the checkpoint.
+    FromCheckpoint(Meta),
+    /// Neither is sound.
+    Refuse(Refused),
+}
+
+/// Why a shard does not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The log has another genesis than the checkpoint's.
+    ForeignLog,
+    /// The log's record at the checkpoint's position is another.
+    OtherRecord(Offset),
+    /// The checkpoint's position is no longer, or not yet, in the log.
+    Outside(Offset),
+    /// There is no checkpoint, and the log's beginning is trimmed.
+    NothingToStartFrom,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::ForeignLog => f.write_str("the checkpoint belongs to another log: its genesis differs"),
+            Refused::OtherRecord(at) => {
+                write!(f, "the checkpoint belongs to another log: the record at offset {at} differs")
+            }
+            Refused::Outside(at) => write!(f, "the checkpoint's position {at} is not in the log"),
+            Refused::NothingToStartFrom => {
+                f.write_str("there is no checkpoint, and the log no longer holds its genesis")
+            }
+        }
+    }
+}
+
+/// Chooses what to begin from.
+#[must_use]
+pub fn plan(found: Found) -> Plan {
+    let Some(meta) = found.checkpoint else {
+        let whole = found.genesis.is_some() || found.bounds.start == found.bounds.end;
+        return if whole { Plan::FromStart } else { Plan::Refuse(Refused::NothingToStartFrom) };
+    };
+    if let (Some(mark), Some((offset, digest))) = (meta.core.genesis, found.genesis)
+        && (mark.offset, mark.digest) != (offset, digest)
+    {
+        return Plan::Refuse(Refused::ForeignLog);
+    }
+    match (meta.core.applied, found.applied) {
+        (None, _) => Plan::FromCheckpoint(meta),
+        (Some(applied), None) => Plan::Refuse(Refused::Outside(applied.offset)),
+        (Some(applied), Some(checksum)) if applied.checksum == checksum => Plan::FromCheckpoint(meta),
+        (Some(applied), Some(_)) => Plan::Refuse(Refused::OtherRecord(applied.offset)),
+    }
+}
+
+/// Looks at the log for what a checkpoint says of it.
+pub(super) fn look(log: &dyn Log, partition: Partition, checkpoint: Option<Meta>) -> Result<Found, LogError> {
+    let requests = TopicPartition::new(Topic::Requests, partition);
+    let bounds = log.bounds(requests)?;
+    let applied = match checkpoint.as_ref().and_then(|meta| meta.core.applied) {
+        Some(applied) if applied.offset >= bounds.start && applied.offset < bounds.end => {
+            let one = PollLimit { records: 1, bytes: 1 };
+            let record = log.reader(requests, applied.offset)?.poll(one)?.into_iter().next();
+            record.filter(|record| record.offset == applied.offset).map(|record| crc32(&[&record.content]))
+        }
+        _ => None,
+    };
+    let genesis = find_genesis(log, requests, bounds)?;
+    Ok(Found { bounds, checkpoint, applied, genesis })
+}
+
+/// The first genesis record near the log's start; what stands before it are dead letters and few.
+fn find_genesis(
+    log: &dyn Log,
+    requests: TopicPartition,
+    bounds: Bounds,
+) -> Result<Option<(Offset, crate::base::hash::Digest256)>, LogError> {
+    if bounds.start == bounds.end {
+        return Ok(None);
+    }
+    let mut reader = log.reader(requests, bounds.start)?;
+    let first = reader.poll(PollLimit { records: limits::TURN_RECORDS, bytes: limits::TURN_BYTES })?;
+    Ok(first.iter().find_map(|record| {
+        let content = Content::read(&record.content).ok()?;
+        let envelope = Envelope::read(&content).ok()?;
+        let is_genesis = envelope.kind == RecordType::Genesis;
+        is_genesis.then(|| (record.offset, sha256(content.value.unwrap_or_default())))
+    }))
+}
+
+/// Reads every output topic to its end under the reader's rule, from where the core's last outputs are:
+/// what the log holds of this shard's outputs.
+pub(super) fn read_tails(
+    log: &dyn Log,
+    partition: Partition,
+    core: &Core,
+    from: &[Offset; 3],
+) -> Result<[Option<Landed>; 3], LogError> {
+    let mut landed = [None; 3];
+    for ((slot, topic), from) in landed.iter_mut().zip(Topic::OUTPUTS).zip(from) {
+        *slot = read_tail(log, TopicPartition::new(topic, partition), core.chain(topic), *from)?;
+    }
+    Ok(landed)
+}
+
+fn read_tail(
+    log: &dyn Log,
+    of: TopicPartition,
+    last: Option<OutputRef>,
+    from: Offset,
+) -> Result<Option<Landed>, LogError> {
+    let bounds = log.bounds(of)?;
+    let from = from.clamp(bounds.start, bounds.end);
+    let mut reader = log.reader(of, from)?;
+    let mut chain = ChainReader::after(last);
+    let mut landed = last.map(|output| Landed { output, at: from });
+    loop {
+        let records = reader.poll(SLICE)?;
+        if records.is_empty() {
+            return Ok(landed);
+        }
+        for record in records {
+            let link = Content::read(&record.content).ok().and_then(|content| Link::read(&content));
+            let Some(link) = link else { continue };
+            if chain.take(record.offset, &link) == Taken::Next {
+                landed = Some(Landed { output: link.output, at: record.offset });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::core::{Applied, GenesisMark};
+
+    fn found(checkpoint: Option<(u64, u32)>, applied: Option<u32>, genesis: Option<&[u8]>) -> Found {
+        let mark = GenesisMark { offset: Offset(0), digest: sha256(b"ours") };
+        let meta = checkpoint.map(|(offset, checksum)| Meta {
+            core: Core {
+                genesis: Some(mark),
+                applied: Some(Applied { offset: Offset(offset), checksum }),
+                ..Core::default()
+            },
+            outputs: [Offset(0); 3],
+        });
+        Found {
+            bounds: Bounds { start: Offset(0), end: Offset(9) },
+            checkpoint: meta,
+            applied,
+            genesis: genesis.map(|body| (Offset(0), sha256(body))),
+        }
+    }
+
+    #[test]
+    fn what_is_found_decides() {
+        let refuse = Plan::Refuse;
+        assert_eq!(plan(found(None, None, Some(b"ours"))), Plan::FromStart);
+        assert_eq!(plan(found(None, None, None)), refuse(Refused::NothingToStartFrom));
+        let mut empty = found(None, None, None);
+        empty.bounds.end = Offset(0);
+        assert_eq!(plan(empty), Plan::FromStart);
+        assert!(matches!(plan(found(Some((5, 1)), Some(1), Some(b"ours"))), Plan::FromCheckpoint(_)));
+        assert!(
+            matches!(plan(found(Some((5, 1)), Some(1), None)), Plan::FromCheckpoint(_)),
+            "genesis trimmed"
+        );
+        assert_eq!(plan(found(Some((5, 1)), Some(1), Some(b"other"))), refuse(Refused::ForeignLog));
+        assert_eq!(
+            plan(found(Some((5, 1)), Some(2), Some(b"ours"))),
+            refuse(Refused::OtherRecord(Offset(5)))
+        );
+        assert_eq!(plan(found(Some((50, 1)), None, Some(b"ours"))), refuse(Refused::Outside(Offset(50))));
+    }
+}

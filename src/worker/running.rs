@@ -1,1 +1,94 @@
-//! To be written next.
+//! A partition that is open: its shard, its store, and what is on its way between them and the log.
+
+use crate::base::position::{Offset, OutputRef, Partition};
+use crate::log::{LogError, Reader, Stored};
+use crate::shard::Shard;
+use crate::shard::step::BrokenState;
+use crate::state::key::Key;
+use crate::state::working::Damaged;
+use crate::store::{Store, StoreError};
+use crate::worker::ack::Inbox;
+use crate::worker::checkpoint::{Job, Progress};
+use crate::worker::outbox::Outbox;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An open partition.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) partition: Partition,
+    pub(super) shard: Shard,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) reader: Box<dyn Reader>,
+    /// The offset of this owner's announcement.
+    pub(super) epoch: Offset,
+    /// What tells its announcement from any other.
+    pub(super) nonce: String,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) outbox: Outbox,
+    /// What each output topic held when the partition was taken: up to there nothing is emitted again.
+    pub(super) emitted: [Option<OutputRef>; 3],
+    /// Records polled and not yet applied.
+    pub(super) carried: VecDeque<Stored>,
+    /// A row that a step found unread.
+    pub(super) wanted: Option<Key>,
+    pub(super) progress: Progress,
+    pub(super) job: Option<Job>,
+    /// When the last checkpoint was frozen.
+    pub(super) frozen_at: Duration,
+    /// Where it stood.
+    pub(super) frozen_next: Offset,
+    pub(super) incarnation: u64,
+}
+
+/// Why a partition cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The shard is to be opened again from its checkpoint.
+    Poison(String),
+    /// The log failed for good; so does the process.
+    Log(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Poison(why) => write!(f, "poisoned: {why}"),
+            Failure::Log(why) => write!(f, "the log failed: {why}"),
+        }
+    }
+}
+
+impl From<BrokenState> for Failure {
+    fn from(broken: BrokenState) -> Self {
+        Failure::Poison(broken.to_string())
+    }
+}
+
+impl From<Damaged> for Failure {
+    fn from(damaged: Damaged) -> Self {
+        Failure::Poison(damaged.to_string())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Failure::Poison(error.to_string())
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Closed(why) => Failure::Log(why),
+            LogError::OutOfRange { .. }
+            | LogError::NoPartition(_)
+            | LogError::Damaged { .. }
+            | LogError::Locked(_)
+            | LogError::OtherPartitions { .. }
+            | LogError::Io { .. } => Failure::Poison(error.to_string()),
+        }
+    }
+}

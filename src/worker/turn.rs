@@ -1,1 +1,209 @@
-//! To be written next.
+//! The turn: poll, plan, step, emit, checkpoint. Nobody else moves a shard forward.
+
+use crate::base::limits;
+use crate::base::position::{Offset, Topic};
+use crate::log::{PollLimit, Stored};
+use crate::shard::decode::Planned;
+use crate::shard::effects::Effects;
+use crate::shard::{Stepped, Stop};
+use crate::state::key::Key;
+use crate::wire::header;
+use crate::worker::ack::Ack;
+use crate::worker::checkpoint::{Awaiting, Job, JobDone, Meta, Progress};
+use crate::worker::outbox::Landed;
+use crate::worker::running::{Failure, Running};
+use crate::worker::{Options, Parts};
+
+/// Bytes of outputs on their way beyond which no more records are taken.
+const OUTBOX_BYTES: usize = 32 << 20;
+
+/// What a turn came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turned {
+    /// Something was done; there may be more to do.
+    Busy,
+    /// There is nothing to do now.
+    Idle,
+    /// Another's announcement stands next; nothing behind it may be done.
+    Superseded,
+    /// The next record needs an engine version that this binary has not.
+    Engine(u32),
+}
+
+impl Running {
+    /// One turn. With `closing`, no more records are taken.
+    pub(super) fn turn(
+        &mut self,
+        parts: &Parts,
+        options: &Options,
+        closing: bool,
+    ) -> Result<Turned, Failure> {
+        let began = parts.clock.elapsed();
+        self.take_acks()?;
+        self.shard.working().begin_turn(options.resident_rows);
+        if !closing {
+            self.poll(options)?;
+        }
+        let mut effects = Effects::default();
+        let (applied, halted) = if closing { (0, None) } else { self.decide(&mut effects)? };
+        self.emit(effects, parts)?;
+        if applied > 0 {
+            parts.notes.turn(applied, parts.clock.elapsed().saturating_sub(began));
+        }
+        self.checkpoint(parts, options, closing)?;
+        match halted {
+            Some(halted) => Ok(halted),
+            None if applied > 0 || self.wanted.is_some() => Ok(Turned::Busy),
+            None => Ok(Turned::Idle),
+        }
+    }
+
+    fn take_acks(&mut self) -> Result<(), Failure> {
+        for ack in self.inbox.take() {
+            if let Ack::Outputs(topic, number, result) = ack {
+                self.outbox.answered(topic, number, result).map_err(Failure::Log)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes records behind those carried over, if there is room for what they lead to.
+    fn poll(&mut self, options: &Options) -> Result<(), Failure> {
+        if self.carried.is_empty() && self.outbox.bytes() < OUTBOX_BYTES {
+            let limit = PollLimit { records: options.turn_records, bytes: limits::TURN_BYTES };
+            self.carried.extend(self.reader.poll(limit)?);
+        }
+        Ok(())
+    }
+
+    /// Plans the batch, reads what it needs, and steps its records in their order, as far as they go.
+    fn decide(&mut self, effects: &mut Effects) -> Result<(usize, Option<Turned>), Failure> {
+        let batch: Vec<Stored> = std::mem::take(&mut self.carried).into();
+        let shard = &self.shard;
+        let planned: Vec<Planned<'_>> =
+            batch.iter().map(|record| shard.decode(record.offset, record.timestamp, &record.content)).collect();
+        self.read_ahead(&planned)?;
+        let mut applied = 0;
+        let mut halted = None;
+        for record in &planned {
+            if self.is_foreign(record) {
+                halted = Some(Turned::Superseded);
+                break;
+            }
+            match self.shard.step(record, effects)? {
+                Stepped::Applied => applied += 1,
+                Stepped::Unread(key) => {
+                    self.wanted = Some(key);
+                    break;
+                }
+                Stepped::Stop(Stop::Engine(version)) => {
+                    halted = Some(Turned::Engine(version));
+                    break;
+                }
+            }
+        }
+        drop(planned);
+        self.carried.extend(batch.into_iter().skip(applied));
+        Ok((applied, halted))
+    }
+
+    /// An announcement behind this owner's own, made by another.
+    fn is_foreign(&self, record: &Planned<'_>) -> bool {
+        record.offset > self.epoch && record.announcement().is_some_and(|nonce| nonce != self.nonce)
+    }
+
+    /// Reads the rows the batch wants, round by round: a head names its pages, an entry its decision.
+    fn read_ahead(&mut self, planned: &[Planned<'_>]) -> Result<(), Failure> {
+        let mut wanted: Vec<Key> = self.wanted.take().into_iter().collect();
+        for _ in 0..limits::PLAN_ROUNDS {
+            for record in planned {
+                self.shard.wants(record, &mut wanted);
+            }
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            wanted.sort_unstable();
+            wanted.dedup();
+            let keys: Vec<Vec<u8>> = wanted.iter().map(Key::encode).collect();
+            let values = self.store.read(&keys)?;
+            for (key, value) in wanted.drain(..).zip(values) {
+                self.shard.working().load(key, value.as_deref())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the outputs over in their order and tells those who wait. What the log already held when the
+    /// partition was taken is not emitted again.
+    fn emit(&mut self, effects: Effects, parts: &Parts) -> Result<(), Failure> {
+        let epoch = self.epoch.to_string();
+        let mut outputs = Vec::with_capacity(effects.outputs.len());
+        for mut output in effects.outputs {
+            let held = Topic::OUTPUTS.iter().zip(&self.emitted).find(|(topic, _)| **topic == output.topic);
+            if held.is_some_and(|(_, held)| Some(output.output) <= *held) {
+                continue;
+            }
+            let stamped = output.record.header(header::EPOCH, epoch.as_bytes());
+            stamped.map_err(|error| Failure::Poison(error.to_string()))?;
+            outputs.push((output.topic, output.output, output.record.finish()));
+        }
+        if !outputs.is_empty() {
+            self.outbox.push(outputs);
+        }
+        self.outbox.send(&*parts.log, self.partition, &self.inbox).map_err(Failure::Log)?;
+        effects.replies.into_iter().for_each(|reply| parts.replies.reply(reply));
+        effects.directory.into_iter().for_each(|change| parts.directory.changed(self.partition, change));
+        effects.notes.iter().for_each(|note| parts.notes.note(note));
+        Ok(())
+    }
+
+    /// Freezes when it is time, and has the frozen state written once every output before it is
+    /// acknowledged.
+    fn checkpoint(&mut self, parts: &Parts, options: &Options, closing: bool) -> Result<(), Failure> {
+        let now = parts.clock.elapsed();
+        let next = self.shard.core().next();
+        let due = closing
+            || now.saturating_sub(self.frozen_at).as_millis() >= u128::from(options.checkpoint_ms)
+            || self.shard.working().dirty_rows() >= options.checkpoint_rows;
+        if matches!(self.progress, Progress::None) && due && next > self.frozen_next {
+            let from = self.outbox.landed().map(|landed: Option<Landed>| landed.map_or(Offset(0), |l| l.at));
+            let meta = Meta { core: self.shard.core().clone(), outputs: from };
+            self.progress = Progress::Awaiting(Awaiting { frozen: self.shard.working().freeze(), meta });
+            self.frozen_at = now;
+            self.frozen_next = next;
+        }
+        match std::mem::replace(&mut self.progress, Progress::None) {
+            Progress::Awaiting(ready) if self.outbox.holds(&ready.meta.core.chains) => {
+                self.progress = Progress::Writing { rows: ready.frozen.rows.len(), began: now };
+                self.job = Some(Job {
+                    store: std::sync::Arc::clone(&self.store),
+                    frozen: ready.frozen,
+                    meta: ready.meta.encode(),
+                    incarnation: self.incarnation,
+                });
+            }
+            other => self.progress = other,
+        }
+        Ok(())
+    }
+
+    /// Takes the outcome of a checkpoint's writing. Tells the bytes of the store.
+    pub(super) fn checkpointed(&mut self, done: JobDone, parts: &Parts) -> Result<u64, Failure> {
+        done.result?;
+        self.shard.working().persisted(&done.keys, done.generation);
+        if let Progress::Writing { rows, began } = self.progress {
+            let spent = parts.clock.elapsed().saturating_sub(began);
+            parts.notes.checkpoint(rows, done.bytes, spent);
+        }
+        self.progress = Progress::None;
+        Ok(done.state_bytes)
+    }
+
+    /// Whether there is nothing left to write or to be acknowledged.
+    pub(super) fn is_settled(&self) -> bool {
+        self.outbox.is_empty()
+            && matches!(self.progress, Progress::None)
+            && self.job.is_none()
+            && self.frozen_next >= self.shard.core().next()
+    }
+}

@@ -2,7 +2,7 @@
 //! record verified when it is read. A record that should be there and is not is damage, never a skip.
 
 use super::disk::Access;
-use super::format::{Head, Kind};
+use super::format::{Head, Kind, segment_number};
 use super::segment::{Found, Index, Segment};
 use super::state::{Shared, Tail};
 use super::walk::{Walk, failed};
@@ -128,8 +128,10 @@ impl Reader for SlotReader {
                     self.place = None;
                     // What was trimmed meanwhile is gone, not damaged.
                     let bounds = self.shared.bounds(self.slot);
-                    let trimmed = self.position < bounds.start;
-                    Err(if trimmed { LogError::OutOfRange { wanted: self.position, bounds } } else { error })
+                    if self.position < bounds.start {
+                        return Err(LogError::OutOfRange { wanted: self.position, bounds });
+                    }
+                    Err(located(&self.shared, error))
                 }
             },
         }
@@ -184,6 +186,26 @@ pub(super) fn missing(name: &str, error: &io::Error) -> LogError {
         super::walk::damage(name.to_owned(), 0, "the segment is missing")
     } else {
         failed(name, error)
+    }
+}
+
+/// Damage where it is. A walk that passes over what it does not want may go astray at a damaged length and
+/// stop only later.
+fn located(shared: &Shared, error: LogError) -> LogError {
+    let LogError::Damaged { file, .. } = &error else { return error };
+    let segment = segment_number(file).and_then(|number| shared.segment(number));
+    let Some(segment) = segment else { return error };
+    let at = segment.header.size();
+    let Ok(mut place) = open(shared, segment, Offset(0), at) else { return error };
+    loop {
+        match place.walk.peek() {
+            Ok(Some(head)) => match place.walk.content(&head) {
+                Ok(_) => place.walk.step(&head),
+                Err(first) => return first,
+            },
+            Ok(None) => return error,
+            Err(first) => return first,
+        }
     }
 }
 

@@ -9,6 +9,8 @@ mod command;
 mod group;
 mod handle;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use command::{Dump, Landing, Waiting};
 pub use handle::Handle;

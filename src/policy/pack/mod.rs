@@ -129,7 +129,7 @@ pub(super) struct PresetFeature {
 }
 
 /// A feature whose value a case sets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Preset {
     Velocity(Velocity),
     /// In minor units of the request's currency where it is an amount.

@@ -106,9 +106,9 @@ fn check_flip(folder: &Path, file: &str, at: usize) -> &'static str {
         Err(other) => panic!("{place}: {other:?}"),
     };
     let mut told = false;
-    let mut expect = |error: StoreError| match error {
-        StoreError::Damaged { .. } => told = true,
-        other => panic!("{place}: {other:?}"),
+    let mut expect = |error: StoreError| {
+        assert!(matches!(error, StoreError::Damaged { .. }), "{place}: {error:?}");
+        told = true;
     };
     match store.checkpoint() {
         Ok(checkpoint) => assert_eq!(checkpoint, Some(3_u32.to_le_bytes().to_vec()), "{place}"),

@@ -1,40 +1,23 @@
-use super::*;
-use crate::base::clock::SystemClock;
-use crate::base::position::Topic;
-use crate::log::PollLimit;
-use std::sync::mpsc;
+//! What only a log in files can suffer. The suite that all logs share is `log::conformance`.
 
-#[test]
-fn smoke() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut options = Options::new(folder.path().to_owned(), 2);
-    options.segment_bytes = 4096;
-    options.tail_bytes = 2000;
-    let of = TopicPartition::new(Topic::Requests, Partition(1));
-    for round in 0..3u64 {
-        let (log, opened) = EmbeddedLog::open(&options, Arc::new(SystemClock), &[]).unwrap();
-        println!("{opened:?}");
-        for n in 0..100u64 {
-            let (tx, rx) = mpsc::channel();
-            log.append(of, vec![Bytes::from(vec![n as u8; 100])], Box::new(move |how| tx.send(how).unwrap()))
-                .unwrap();
-            assert_eq!(rx.recv().unwrap().unwrap().first, Offset(round * 100 + n));
-        }
-        let mut reader = log.reader(of, Offset(0)).unwrap();
-        let mut seen = 0;
-        loop {
-            let records = reader.poll(PollLimit { records: 7, bytes: 1 << 20 }).unwrap();
-            if records.is_empty() {
-                break;
-            }
-            for stored in records {
-                assert_eq!(stored.offset, Offset(seen));
-                assert_eq!(stored.content[0], (seen % 100) as u8);
-                seen += 1;
-            }
-        }
-        assert_eq!(seen, round * 100 + 100);
-    }
-    println!("{:?}", verify(folder.path()).unwrap());
-    assert_eq!(scan(folder.path(), of, None, None).unwrap().map(Result::unwrap).count(), 300);
+mod damage;
+pub(in crate::log) mod disk;
+mod faults;
+mod folder;
+
+use super::open::{Opened, open};
+use super::*;
+use crate::log::conformance::TestClock;
+use disk::TestDisk;
+
+pub(in crate::log) fn options(partitions: u16) -> Options {
+    Options { queue_records: 2_000, queue_bytes: 64 << 20, ..Options::new(PathBuf::new(), partitions) }
+}
+
+pub(in crate::log) fn open_on(
+    disk: &TestDisk,
+    options: &Options,
+    clock: Arc<TestClock>,
+) -> Result<(EmbeddedLog, Opened), LogError> {
+    open(Arc::new(disk.clone()), options, clock, &[])
 }

@@ -1,0 +1,228 @@
+//! A log in real files: the lock, retention, many threads, and a measurement.
+
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::position::{Offset, Partition, Topic};
+use crate::base::signal::Signal;
+use crate::log::conformance::{answer, append, clock, of, read_from};
+use crate::log::embedded::{EmbeddedLog, Options, Trim, scan, verify};
+use crate::log::{Assignment, Bounds, Log, LogError, PollLimit};
+use bytes::Bytes;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const SOME: PollLimit = PollLimit { records: 100, bytes: 1 << 20 };
+
+fn open(folder: &Path, segment_bytes: u64) -> Result<EmbeddedLog, LogError> {
+    let options = Options { segment_bytes, tail_bytes: 2_000, ..Options::new(folder.to_owned(), 2) };
+    EmbeddedLog::open(&options, clock(), &[]).map(|(log, _)| log)
+}
+
+#[test]
+fn one_process_has_the_folder() {
+    let folder = TempDir::new().unwrap();
+    let log = open(folder.path(), 1_000).unwrap();
+    assert!(matches!(open(folder.path(), 1_000), Err(LogError::Locked(_))));
+    drop(log);
+    drop(open(folder.path(), 1_000).unwrap());
+    let other = EmbeddedLog::open(&Options::new(folder.path().to_owned(), 3), clock(), &[]).err();
+    assert_eq!(other, Some(LogError::OtherPartitions { stored: 2, wanted: 3 }));
+}
+
+#[test]
+fn one_member_gains_everything_and_loses_nothing() {
+    let folder = TempDir::new().unwrap();
+    let log = open(folder.path(), 1_000).unwrap();
+    let signal = Arc::new(Signal::default());
+    let mut member = log.join(&signal).unwrap();
+    assert!(signal.wait(Duration::ZERO));
+    for n in 0..2 {
+        assert!(matches!(member.poll(), Some(Assignment::Gained(Partition(gained))) if gained == n));
+    }
+    assert!(member.poll().is_none());
+}
+
+#[test]
+fn what_is_trimmed_is_gone_and_bounds_stay() {
+    let folder = TempDir::new().unwrap();
+    let (one, two) = (of(Topic::Requests, 0), of(Topic::Events, 1));
+    let log = open(folder.path(), 500).unwrap();
+    for n in 0..30_u8 {
+        answer(&append(&log, if n < 5 { two } else { one }, &[&[n; 100]])).unwrap();
+    }
+    let mut late = log.reader(one, Offset(0)).unwrap();
+    assert_eq!(log.trim(&Trim::default()).unwrap().segments, 0);
+    let below = Some(vec![(one, Offset(12)), (two, Offset(5))]);
+    let trimmed = log.trim(&Trim { below, older_than: None }).unwrap();
+    assert!(trimmed.segments > 1 && trimmed.bytes > 500, "{trimmed:?}");
+    let check = |log: &EmbeddedLog| {
+        let bounds = log.bounds(one).unwrap();
+        assert!(
+            bounds.start > Offset(5) && bounds.start <= Offset(12) && bounds.end == Offset(25),
+            "{bounds:?}"
+        );
+        assert_eq!(log.bounds(two), Ok(Bounds { start: Offset(5), end: Offset(5) }));
+        let error = log.reader(one, Offset(bounds.start.0 - 1)).err();
+        assert!(matches!(error, Some(LogError::OutOfRange { .. })));
+        let read = read_from(log, one, bounds.start.0, SOME);
+        assert_eq!(read.len() as u64, 25 - bounds.start.0);
+        assert_eq!(read[0].offset, bounds.start);
+        bounds.start
+    };
+    let start = check(&log);
+    assert!(matches!(late.poll(SOME), Err(LogError::OutOfRange { wanted: Offset(0), .. })));
+    drop(log);
+    let report = verify(folder.path()).unwrap();
+    assert_eq!(report.damage, []);
+    assert_eq!(scan(folder.path(), one, None, None).unwrap().next().unwrap().unwrap().offset, start);
+    let log = open(folder.path(), 500).unwrap();
+    assert_eq!(check(&log), start);
+    assert_eq!(answer(&append(&log, two, &[b"on"])).unwrap().first, Offset(5));
+    // The segment that is written to stays, however old.
+    log.trim(&Trim { below: None, older_than: Some(crate::base::time::Ms(i64::MAX)) }).unwrap();
+    assert!(log.bounds(two).unwrap().end == Offset(6));
+    assert_eq!(read_from(&log, two, 5, SOME).len(), 1);
+}
+
+#[test]
+fn a_trim_that_a_crash_stopped_is_finished() {
+    let folder = TempDir::new().unwrap();
+    let at = of(Topic::Requests, 0);
+    let log = open(folder.path(), 300).unwrap();
+    for n in 0..10_u8 {
+        answer(&append(&log, at, &[&[n; 100]])).unwrap();
+    }
+    let copy = TempDir::new().unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    log.trim(&Trim { below: Some(vec![(at, Offset(6))]), older_than: None }).unwrap();
+    let start = log.bounds(at).unwrap().start;
+    // The files are still there, but the log no longer counts on them.
+    std::fs::copy(folder.path().join("log.meta"), copy.path().join("log.meta")).unwrap();
+    std::fs::write(copy.path().join("00000000000000000099.segment.new"), b"unfinished").unwrap();
+    assert_eq!(verify(copy.path()).unwrap().damage, []);
+    let reopened = open(copy.path(), 300).unwrap();
+    assert_eq!(reopened.bounds(at).unwrap().start, start);
+    let count = |folder: &TempDir| std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(count(&copy), count(&folder));
+}
+
+#[test]
+fn many_threads_write_and_read() {
+    let folder = TempDir::new().unwrap();
+    let log = Arc::new(open(folder.path(), 40_000).unwrap());
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..4_u16)
+            .map(|n| {
+                let (log, stop) = (&log, &stop);
+                scope.spawn(move || {
+                    let at = of(Topic::ALL[usize::from(n / 2)], n % 2);
+                    let signal = Arc::new(Signal::default());
+                    log.subscribe(at, &signal);
+                    let mut reader = log.reader(at, Offset(0)).unwrap();
+                    let (mut next, mut checks) = (0, 0);
+                    loop {
+                        let last = stop.load(Ordering::SeqCst);
+                        for stored in reader.poll(PollLimit { records: 50, bytes: 20_000 }).unwrap() {
+                            assert_eq!(stored.offset.0, next);
+                            next += 1;
+                        }
+                        let end = log.bounds(at).unwrap().end.0;
+                        checks += 1;
+                        if checks % 50 == 0 && next > 300 {
+                            // Far back, so from the files.
+                            assert_eq!(read_from(&**log, at, next - 300, SOME)[0].offset.0, next - 300);
+                        }
+                        if last && next == end {
+                            return next;
+                        }
+                        if next == end {
+                            signal.wait(Duration::from_millis(5));
+                        }
+                    }
+                })
+            })
+            .collect();
+        let writers: Vec<_> = (0..8_u16)
+            .map(|n| {
+                let log = &log;
+                scope.spawn(move || {
+                    for m in 0..400_u16 {
+                        let at = of(Topic::ALL[usize::from(m / 2 % 2)], (n + m) % 2);
+                        answer(&append(&**log, at, &[&[1; 300]])).unwrap();
+                    }
+                })
+            })
+            .collect();
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        stop.store(true, Ordering::SeqCst);
+        let read: u64 = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
+        assert_eq!(read, 8 * 400);
+    });
+    drop(log);
+    assert_eq!(verify(folder.path()).unwrap().damage, []);
+}
+
+/// 64 threads append 600 bytes each and wait for the answer.
+#[test]
+#[ignore = "a measurement"]
+fn measure_appends() {
+    for threads in [1, 8, 64, 256] {
+        let folder = TempDir::new().unwrap();
+        let options = Options::new(folder.path().to_owned(), 4);
+        let (log, _) = EmbeddedLog::open(&options, Arc::new(SystemClock), &[]).unwrap();
+        let stop = AtomicBool::new(false);
+        let latencies = Mutex::new(Vec::new());
+        let record = Bytes::from(vec![b'r'; 600]);
+        let begin = SystemClock.elapsed();
+        std::thread::scope(|scope| {
+            for n in 0..threads {
+                let (log, stop, latencies, record) = (&log, &stop, &latencies, &record);
+                scope.spawn(move || {
+                    let mut mine = Vec::new();
+                    let (tell, told) = channel();
+                    while !stop.load(Ordering::Relaxed) {
+                        let start = SystemClock.elapsed();
+                        let tell = tell.clone();
+                        let done = Box::new(move |how| tell.send(how).unwrap());
+                        log.append(of(Topic::Requests, n % 4), vec![record.clone()], done).unwrap();
+                        told.recv().unwrap().unwrap();
+                        mine.push(SystemClock.elapsed() - start);
+                    }
+                    latencies.lock().unwrap().extend(mine);
+                });
+            }
+            scope.spawn(|| {
+                Signal::default().wait(Duration::from_secs(4));
+                stop.store(true, Ordering::Relaxed);
+            });
+        });
+        let took = SystemClock.elapsed() - begin;
+        let mut latencies = latencies.into_inner().unwrap();
+        latencies.sort();
+        let at = |share: usize| latencies[latencies.len() * share / 1_000];
+        println!(
+            "{threads} threads: {} records/s, p50 {:?}, p99 {:?}, p99.9 {:?}",
+            latencies.len() as u128 * 1_000 / took.as_millis(),
+            at(500),
+            at(990),
+            at(999)
+        );
+        let mut reader = log.reader(of(Topic::Requests, 0), Offset(0)).unwrap();
+        let (begin, mut count) = (SystemClock.elapsed(), 0);
+        loop {
+            let records = reader.poll(PollLimit { records: 1_024, bytes: 8 << 20 }).unwrap();
+            if records.is_empty() {
+                break;
+            }
+            count += records.len();
+        }
+        println!("  read one partition: {count} records in {:?}", SystemClock.elapsed() - begin);
+    }
+}
