@@ -82,6 +82,10 @@ pub struct Event {
     pub number: u64,
     /// The JSON body of the contract's section 5.2.
     pub body: Vec<u8>,
+    /// Its amount in minor units.
+    pub amount: i64,
+    /// The amount's currency.
+    pub currency: &'static str,
     /// What is wrong with it, if something is.
     pub fraud: Option<Scenario>,
 }
@@ -141,7 +145,8 @@ impl Traffic {
         };
         let sketch = self.sketch(fraud, hot);
         let order = format!("ORD-{:x}-{number}", self.run);
-        Event { number, body: sketch.body(&order), fraud }
+        let (amount, currency) = (sketch.amount, sketch.payer.home.currency);
+        Event { number, body: sketch.body(&order), amount, currency, fraud }
     }
 
     fn kind(&mut self) -> Scenario {

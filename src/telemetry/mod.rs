@@ -2,4 +2,4 @@
 //! organization, a key, a person or an account.
 
 pub mod latency;
-pub mod lines;
+pub mod logging;
