@@ -57,7 +57,7 @@ impl Shell {
     /// A table whose columns behind the first are numbers.
     pub(super) fn table(&mut self, head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(head.iter().map(|name| name.to_uppercase()));
+        table.load_style(presets::NOTHING).set_header(head.iter().map(|name| name.to_uppercase()));
         for row in rows {
             table.add_row(row);
         }
