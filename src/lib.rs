@@ -8,10 +8,14 @@
 )]
 
 pub mod base;
+pub mod cli;
 pub mod domain;
 pub mod expr;
 pub mod gateway;
+pub mod http;
+pub mod load;
 pub mod log;
+pub mod node;
 pub mod policy;
 pub mod shard;
 pub mod state;

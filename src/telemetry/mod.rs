@@ -5,6 +5,7 @@
 //! never calls it.
 
 pub mod label;
+pub mod latency;
 pub mod logging;
 pub mod metric;
 
