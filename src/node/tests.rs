@@ -14,7 +14,11 @@ fn written(toml: &str, variables: &[(&str, &str)], flags: &[(&'static str, &'sta
     written
 }
 
-fn faults(toml: &str, variables: &[(&str, &str)], flags: &[(&'static str, &'static str, &str)]) -> Vec<String> {
+fn faults(
+    toml: &str,
+    variables: &[(&str, &str)],
+    flags: &[(&'static str, &'static str, &str)],
+) -> Vec<String> {
     let faults = resolve(written(toml, variables, flags)).unwrap_err();
     faults.iter().map(ToString::to_string).collect()
 }
@@ -29,8 +33,10 @@ fn without_a_word_the_defaults_hold() {
 
 #[test]
 fn a_flag_overrules_the_environment_and_that_the_file() {
-    let toml = "data = 'a'\nlisten = '127.0.0.1:1'\n[checkpoint]\ninterval_ms = 1000\n[metrics]\npublic = true\n";
-    let variables = [("CLAUSUM__LISTEN", "127.0.0.1:2"), ("CLAUSUM__CHECKPOINT__INTERVAL_MS", "2000"), ("HOME", "/")];
+    let toml =
+        "data = 'a'\nlisten = '127.0.0.1:1'\n[checkpoint]\ninterval_ms = 1000\n[metrics]\npublic = true\n";
+    let variables =
+        [("CLAUSUM__LISTEN", "127.0.0.1:2"), ("CLAUSUM__CHECKPOINT__INTERVAL_MS", "2000"), ("HOME", "/")];
     let resolved = resolve(written(toml, &variables, &[("--listen", "listen", "127.0.0.1:3")])).unwrap();
     let config = resolved.config;
     assert_eq!((config.data.to_str(), config.listen.port()), (Some("a"), 3));
@@ -45,7 +51,8 @@ fn a_flag_overrules_the_environment_and_that_the_file() {
 #[test]
 fn every_fault_is_told_at_once_with_its_place() {
     let toml = "listen = 8080\ncheckpont.interval_ms = 1\n\n[metrics]\npublic = 'yes'\n  more = [1]\n[checkpoint]\ninterval_ms = 0\n";
-    let variables = [("CLAUSUM__PARTITIONS", "none"), ("CLAUSUM__INSTALLATION__KEY", "short"), ("CLAUSUM__AUTH", "x")];
+    let variables =
+        [("CLAUSUM__PARTITIONS", "none"), ("CLAUSUM__INSTALLATION__KEY", "short"), ("CLAUSUM__AUTH", "x")];
     let flags = [("--data", "data", " ")];
     assert_eq!(
         faults(toml, &variables, &flags),
@@ -91,7 +98,9 @@ fn a_file_that_is_no_toml_is_told_with_every_line_and_what_else_is_wrong() {
     assert!(told.iter().any(|fault| fault.starts_with("CLAUSUM__NO")), "{told:?}");
     let mut missing = Written::new();
     missing.file(std::path::Path::new("/nowhere/clausum.toml"));
-    assert!(resolve(missing).unwrap_err()[0].to_string().starts_with("/nowhere/clausum.toml: cannot be read"));
+    assert!(
+        resolve(missing).unwrap_err()[0].to_string().starts_with("/nowhere/clausum.toml: cannot be read")
+    );
 }
 
 #[test]

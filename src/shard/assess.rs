@@ -3,9 +3,11 @@
 use crate::base::hash::{EntityKey, Hash128};
 use crate::base::id::{self, OrgId};
 use crate::base::limits;
+use crate::base::position::Offset;
 use crate::base::time::Ms;
 use crate::domain::access::Organization;
 use crate::domain::decision::Flow;
+use crate::domain::entity::Entity;
 use crate::domain::fault::{Details, ErrorCode, FieldFault, Refusal};
 use crate::domain::payin::PayinRequest;
 use crate::policy::Inputs;
@@ -185,6 +187,20 @@ pub(super) fn event_time(clock: Ms, request: &PayinRequest, envelope: &Envelope<
     request.occurred_at.or(envelope_time).unwrap_or(clock)
 }
 
+/// The event that a request is at `at`, and its entities.
+pub(super) fn event(
+    scene: &Scene<'_>,
+    org: &Organization,
+    request: &PayinRequest,
+    at: Ms,
+) -> (Event, Vec<Entity>) {
+    let mut entities = Vec::new();
+    scene.engine.catalogue.pipeline.entities(request, &org.entity_key, &mut entities);
+    let event =
+        Event { org: org.id, flow: Flow::Payin, at, amount: request.amount, currency: request.currency };
+    (event, entities)
+}
+
 fn decide(
     scene: &mut Scene<'_>,
     emitter: &Emitter<'_>,
@@ -198,11 +214,8 @@ fn decide(
     let policy = scene.policy_in_force(org.id, Flow::Payin)?;
     let lists = scene.working.get::<ListsRow>(&Key::Lists(org.id))?.map(|row| row.digest);
     let settings = scene.settings(org.id, Flow::Payin)?;
-    let mut entities = Vec::new();
-    scene.engine.catalogue.pipeline.entities(request, &org.entity_key, &mut entities);
     let at = event_time(scene.clock, request, envelope);
-    let event =
-        Event { org: org.id, flow: Flow::Payin, at, amount: request.amount, currency: request.currency };
+    let (event, entities) = event(scene, org, request, at);
     let mut heads = Heads::take(event, &entities, scene.working)?;
     let computed = heads.values(policy.computed(), scene.working)?;
     let inputs = Inputs {
@@ -220,9 +233,6 @@ fn decide(
     let attempt = session.as_ref().map_or(0, |session| session.attempts) + 1;
     let transaction = session.map_or_else(|| new_transaction(scene, org), |session| session.transaction);
     let offset = emitter.offset();
-    let outcome = Outcome { decision: verdict.decision, failed: false };
-    let posting = Posting { at, amount: request.amount, currency: request.currency, outcome, event: offset };
-    heads.insert(posting, scene.working)?;
     let event_row = EventRow {
         at,
         flow: Flow::Payin,
@@ -235,7 +245,7 @@ fn decide(
         entities: entities.clone(),
         values: values(org, request),
     };
-    scene.working.put(Key::Event(org.id, offset), Row::Event(event_row));
+    count(scene, heads, Key::Event(org.id, offset), offset, event_row)?;
     let session_row = SessionRow { transaction, attempts: attempt, decided_at: scene.clock };
     scene.working.put(session_key, Row::Session(session_row));
     Ok(DecisionRow {
@@ -261,6 +271,15 @@ fn decide(
         echo: echo(request, envelope),
         facts: facts(request, entities),
     })
+}
+
+/// Counts the event for its entities and keeps what it was counted with.
+fn count(scene: &mut Scene<'_>, heads: Heads, key: Key, event: Offset, row: EventRow) -> Result<(), Fail> {
+    let outcome = Outcome { decision: row.decision, failed: row.failed };
+    let posting = Posting { at: row.at, amount: row.amount, currency: row.currency, outcome, event };
+    heads.insert(posting, scene.working)?;
+    scene.working.put(key, Row::Event(row));
+    Ok(())
 }
 
 fn new_transaction(scene: &Scene<'_>, org: &Organization) -> TransactionId {
@@ -320,7 +339,7 @@ fn echo(request: &PayinRequest, envelope: &Envelope<'_>) -> Echo {
     }
 }
 
-fn facts(request: &PayinRequest, entities: Vec<crate::domain::entity::Entity>) -> Facts {
+fn facts(request: &PayinRequest, entities: Vec<Entity>) -> Facts {
     let method = &request.payment_method;
     let email_domain = request.email.as_ref().and_then(|email| email.parts()).map(|parts| parts.1.to_owned());
     Facts {

@@ -91,7 +91,9 @@ fn by_event_time(
         match row? {
             Ok(request) => match request.at {
                 Some(at) => requests.push((at, request)),
-                None => drop(run.tell(request.line, &Outcome::Refused("/occurred_at is required here".to_owned()))?),
+                None => drop(
+                    run.tell(request.line, &Outcome::Refused("/occurred_at is required here".to_owned()))?,
+                ),
             },
             Err((line, why)) => drop(run.tell(line, &Outcome::Refused(why))?),
         }
@@ -136,7 +138,8 @@ fn told(faults: &[FieldFault]) -> String {
 }
 
 fn open(arguments: &Arguments) -> Result<Rows, Ending> {
-    let named = |path: &Path, error: &dyn std::fmt::Display| Ending::input(&format!("{}: {error}", path.display()));
+    let named =
+        |path: &Path, error: &dyn std::fmt::Display| Ending::input(&format!("{}: {error}", path.display()));
     let map = match &arguments.map {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| named(path, &error))?;
@@ -170,7 +173,8 @@ struct Run<'s> {
 
 impl<'s> Run<'s> {
     fn new(json: bool, shell: &'s mut Shell) -> Self {
-        let target = if shell.wants_progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if shell.wants_progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let progress = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} requests, {per_sec}") {
             progress.set_style(style);
