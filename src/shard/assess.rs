@@ -230,9 +230,10 @@ fn decide(
         settings: &settings,
     };
     let verdict = policy.decide(&inputs);
-    let attempt = session.as_ref().map_or(0, |session| session.attempts) + 1;
-    let transaction = session.map_or_else(|| new_transaction(scene, org), |session| session.transaction);
-    let offset = emitter.offset();
+    let (transaction, attempt) = match session {
+        Some(session) => (session.transaction, session.attempts + 1),
+        None => (new_transaction(scene, org), 1),
+    };
     let event_row = EventRow {
         at,
         flow: Flow::Payin,
@@ -245,12 +246,12 @@ fn decide(
         entities: entities.clone(),
         values: values(org, request),
     };
-    count(scene, heads, Key::Event(org.id, offset), offset, event_row)?;
+    count(scene, heads, emitter.offset(), org.id, event_row)?;
     let session_row = SessionRow { transaction, attempts: attempt, decided_at: scene.clock };
     scene.working.put(session_key, Row::Session(session_row));
     Ok(DecisionRow {
         organization: org.id,
-        position: offset,
+        position: emitter.offset(),
         decided_at: scene.clock,
         event_time: at,
         latency_ms: latency(scene, envelope),
@@ -274,11 +275,11 @@ fn decide(
 }
 
 /// Counts the event for its entities and keeps what it was counted with.
-fn count(scene: &mut Scene<'_>, heads: Heads, key: Key, event: Offset, row: EventRow) -> Result<(), Fail> {
+fn count(scene: &mut Scene<'_>, heads: Heads, event: Offset, org: OrgId, row: EventRow) -> Result<(), Fail> {
     let outcome = Outcome { decision: row.decision, failed: row.failed };
     let posting = Posting { at: row.at, amount: row.amount, currency: row.currency, outcome, event };
     heads.insert(posting, scene.working)?;
-    scene.working.put(key, Row::Event(row));
+    scene.working.put(Key::Event(org, event), Row::Event(row));
     Ok(())
 }
 
