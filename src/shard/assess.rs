@@ -14,6 +14,7 @@ use crate::policy::Inputs;
 use crate::policy::Policy;
 use crate::policy::{BlockedBy, Item, Verdict};
 use crate::shard::answer::{Answer, DECISION, Emitter};
+use crate::shard::decode::Assess;
 use crate::shard::effects::Note;
 use crate::shard::features::{Event, Heads};
 use crate::shard::render;
@@ -90,13 +91,14 @@ pub(super) fn assess(
     scene: &mut Scene<'_>,
     emitter: &mut Emitter<'_>,
     org_id: OrgId,
-    request: &PayinRequest,
+    payment: &Assess,
     envelope: &Envelope<'_>,
 ) -> Result<(), Fail> {
+    let request = &payment.request;
     let org = scene.organization(org_id)?;
     check(scene, request, envelope)?;
     let identity = Identity::of(scene, &org, request, envelope);
-    let comparable = org.entity_key.hash(SPACE_REQUEST, &assess::comparable(request));
+    let comparable = org.entity_key.hash(SPACE_REQUEST, &payment.comparable);
     let idempotency_key = Key::Idempotency(org_id, Scope::Payin, identity.idempotency);
     let known = scene.working.get::<IdempotencyRow>(&idempotency_key)?;
     let holds = |row: &&IdempotencyRow| scene.clock.since(row.decided_at) < limits::IDEMPOTENCY_MS;

@@ -60,13 +60,22 @@ impl Dead {
 /// A command of an organization.
 #[derive(Debug)]
 pub(super) enum Command {
-    Assess(Box<PayinRequest>),
+    Assess(Box<Assess>),
     Organization(internal::OrganizationPut),
     ApiKey(internal::ApiKeyPut),
     Settings(internal::SettingsPut),
     Pack(internal::PackPublish),
     List(internal::ListPut),
     Probe(internal::Probe),
+}
+
+/// A payment to be decided.
+#[derive(Debug)]
+pub(super) struct Assess {
+    /// The request, with what a browser left to its connection.
+    pub(super) request: PayinRequest,
+    /// What repeats are compared by: the request as the caller wrote it.
+    pub(super) comparable: Vec<u8>,
 }
 
 /// A command of the partition.
@@ -136,7 +145,7 @@ fn decode(content: &Content<'_>, envelope: &Envelope<'_>, partition: Partition, 
         return Decoded::Dead(Dead::new(DeadCode::WrongPartition, message));
     }
     if envelope.kind == RecordType::Assess {
-        return decode_assess(org, body);
+        return decode_assess(org, body, envelope);
     }
     match decode_internal(envelope.kind, body) {
         Ok(Some(command)) => Decoded::Command(org, command),
@@ -145,7 +154,7 @@ fn decode(content: &Content<'_>, envelope: &Envelope<'_>, partition: Partition, 
     }
 }
 
-fn decode_assess(org: OrgId, body: &[u8]) -> Decoded {
+fn decode_assess(org: OrgId, body: &[u8], envelope: &Envelope<'_>) -> Decoded {
     if body.len() > limits::BODY_BYTES {
         let refusal = Refusal {
             code: ErrorCode::PayloadTooLarge,
@@ -156,7 +165,15 @@ fn decode_assess(org: OrgId, body: &[u8]) -> Decoded {
         return Decoded::Rejected(refusal, Some(dead));
     }
     match crate::wire::assess::read(body) {
-        Ok(request) => Decoded::Command(org, Command::Assess(Box::new(request))),
+        Ok(mut request) => {
+            let comparable = crate::wire::assess::comparable(&request);
+            let device = &mut request.device;
+            device.ip = device.ip.or(envelope.peer_ip);
+            if device.user_agent.is_none() {
+                device.user_agent = envelope.peer_agent.map(str::to_owned);
+            }
+            Decoded::Command(org, Command::Assess(Box::new(Assess { request, comparable })))
+        }
         Err(faults) => {
             let not_json = faults.iter().find(|fault| fault.code == FieldCode::Json);
             let dead = not_json.map(|fault| Dead {

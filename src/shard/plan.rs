@@ -24,8 +24,8 @@ pub(super) fn wants(scene: &mut Scene<'_>, planned: &Planned<'_>, wanted: &mut V
     };
     let organization = organization.clone();
     match (command, &planned.envelope) {
-        (Command::Assess(request), Some(envelope)) => {
-            assess(scene, &organization, request, envelope, wanted);
+        (Command::Assess(payment), Some(envelope)) => {
+            assess(scene, &organization, &payment.request, envelope, wanted);
         }
         (Command::Pack(_) | Command::List(_), _) => {
             seek::<ListsRow>(scene, Key::Lists(*org), wanted);

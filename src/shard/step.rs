@@ -354,8 +354,8 @@ fn run(
     match &planned.decoded {
         Decoded::Dead(dead) => Err(Fail::Dead(dead.clone())),
         Decoded::Rejected(refusal, dead) => Err(Fail::Refused(refusal.clone(), dead.clone())),
-        Decoded::Command(org, Command::Assess(request)) => match &planned.envelope {
-            Some(envelope) => assess::assess(scene, emitter, *org, request, envelope),
+        Decoded::Command(org, Command::Assess(payment)) => match &planned.envelope {
+            Some(envelope) => assess::assess(scene, emitter, *org, payment, envelope),
             None => Err(Fail::Dead(Dead::new(DeadCode::BadEnvelope, "the record has no envelope"))),
         },
         Decoded::Command(org, command) => commands::run(scene, emitter, *org, command),

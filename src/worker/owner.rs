@@ -26,6 +26,8 @@ use std::time::Duration;
 
 /// Failures at one position before the partition is parked.
 const TRIES: u32 = 3;
+/// Half of the first wait before a poisoned shard is opened again; doubles.
+const POISON_MS: u64 = 50;
 /// Rows of one scan.
 const SCAN: usize = 1_024;
 
@@ -216,7 +218,9 @@ impl Owner {
             tracing::error!(partition = self.partition.0, "the shard is parked");
         } else {
             self.status.set_phase(Phase::Poisoned);
-            self.stage = Stage::Waiting(now);
+            // A checkpoint still being written holds the store open for a moment.
+            let wait = Duration::from_millis(POISON_MS << self.failures.count);
+            self.stage = Stage::Waiting(now + wait);
         }
     }
 

@@ -5,6 +5,8 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
     reason = "tests stop at a surprise and say what they skip"
 )]
 
@@ -12,4 +14,7 @@ mod data;
 mod faults;
 mod golden;
 mod handbook;
+mod kill;
+mod programs;
+mod server;
 mod shard;
