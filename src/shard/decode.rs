@@ -118,10 +118,10 @@ impl<'a> Planned<'a> {
     /// The announcement the record makes, if it makes one: the nonce.
     #[must_use]
     pub fn announcement(&self) -> Option<&str> {
-        match &self.decoded {
-            Decoded::Partition(PartitionCommand::Announce(announce)) => Some(&announce.nonce),
-            _ => None,
+        if let Decoded::Partition(PartitionCommand::Announce(announce)) = &self.decoded {
+            return Some(&announce.nonce);
         }
+        None
     }
 }
 
@@ -129,7 +129,8 @@ fn decode(content: &Content<'_>, envelope: &Envelope<'_>, partition: Partition, 
     let body = content.value.unwrap_or_default();
     if envelope.kind.is_of_partition() {
         return match decode_partition(envelope.kind, body) {
-            Ok(command) => Decoded::Partition(command),
+            Ok(Some(command)) => Decoded::Partition(command),
+            Ok(None) => Decoded::Dead(Dead::new(DeadCode::UnknownType, "no such type here")),
             Err(bad) => Decoded::Dead(Dead::new(DeadCode::BadEnvelope, bad.0)),
         };
     }
@@ -186,16 +187,23 @@ fn decode_assess(org: OrgId, body: &[u8], envelope: &Envelope<'_>) -> Decoded {
     }
 }
 
-fn decode_partition(kind: RecordType, body: &[u8]) -> Result<PartitionCommand, BadInternal> {
-    Ok(match kind {
+fn decode_partition(kind: RecordType, body: &[u8]) -> Result<Option<PartitionCommand>, BadInternal> {
+    Ok(Some(match kind {
         RecordType::Genesis => PartitionCommand::Genesis(internal::read(body)?),
         RecordType::Announce => PartitionCommand::Announce(internal::read(body)?),
         RecordType::Engine => PartitionCommand::Engine(internal::read(body)?),
-        _ => {
+        RecordType::Tick => {
             internal::read::<internal::Tick>(body)?;
             PartitionCommand::Tick
         }
-    })
+        RecordType::Assess
+        | RecordType::Organization
+        | RecordType::ApiKey
+        | RecordType::Settings
+        | RecordType::Pack
+        | RecordType::List
+        | RecordType::Probe => return Ok(None),
+    }))
 }
 
 fn decode_internal(kind: RecordType, body: &[u8]) -> Result<Option<Command>, BadInternal> {

@@ -197,13 +197,12 @@ impl Shard {
     pub fn step(&mut self, planned: &Planned<'_>, effects: &mut Effects) -> Result<Stepped, BrokenState> {
         let mark = effects.mark();
         let clock = self.core.clock.max(planned.timestamp);
-        let outcome = match &planned.decoded {
-            Decoded::Partition(command) if self.core.genesis.is_some() || is_genesis(command) => {
-                return self.step_partition(planned, command, clock, effects);
-            }
-            _ => self.attempt(planned, clock, effects),
-        };
-        let chains = match outcome {
+        if let Decoded::Partition(command) = &planned.decoded
+            && (self.core.genesis.is_some() || is_genesis(command))
+        {
+            return self.step_partition(planned, command, clock, effects);
+        }
+        let chains = match self.attempt(planned, clock, effects) {
             Ok(Ok(chains)) => chains,
             Ok(Err(Missing::Unread(key))) => {
                 self.working.rollback();

@@ -181,10 +181,7 @@ impl Owner {
         };
         moved.unwrap_or_else(|failure| {
             self.fail(&failure);
-            match &self.stage {
-                Stage::Ended(end) => OwnerTurn::Ended(end.clone()),
-                _ => OwnerTurn::Busy,
-            }
+            if let Stage::Ended(end) = &self.stage { OwnerTurn::Ended(end.clone()) } else { OwnerTurn::Busy }
         })
     }
 
@@ -368,7 +365,9 @@ impl Owner {
         self.stage = Stage::Running(running);
         Ok(match turned {
             Turned::Busy => OwnerTurn::Busy,
-            _ => OwnerTurn::Idle(Duration::from_millis(self.options.checkpoint_ms.clamp(1, 1_000))),
+            Turned::Idle | Turned::Superseded | Turned::Engine(_) => {
+                OwnerTurn::Idle(Duration::from_millis(self.options.checkpoint_ms.clamp(1, 1_000)))
+            }
         })
     }
 
