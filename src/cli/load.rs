@@ -179,8 +179,11 @@ fn as_json(report: &Report) -> Value {
     latencies.insert("max".to_owned(), us(report.latencies.max()).into());
     let statuses: serde_json::Map<_, _> =
         report.statuses.iter().map(|(status, count)| (status.to_string(), (*count).into())).collect();
-    let decisions: serde_json::Map<_, _> =
-        Decision::ALL.iter().zip(report.decisions).map(|(name, count)| (name.to_string(), count.into())).collect();
+    let decisions: serde_json::Map<_, _> = Decision::ALL
+        .iter()
+        .zip(report.decisions)
+        .map(|(name, count)| (name.to_string(), count.into()))
+        .collect();
     json!({"due": report.due, "answered": report.answered(), "failed": report.failed(), "not_sent": report.shed,
         "elapsed_ms": us(report.elapsed) / 1_000, "rate": report.rate(), "latency_us": latencies,
         "statuses": statuses, "failures": report.failures, "decisions": decisions})

@@ -73,7 +73,9 @@ pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result
 fn of_log(error: &LogError) -> Ending {
     let exit = match error {
         LogError::Damaged { .. } => Exit::Checks,
-        LogError::OutOfRange { .. } | LogError::NoPartition(_) | LogError::OtherPartitions { .. } => Exit::Input,
+        LogError::OutOfRange { .. } | LogError::NoPartition(_) | LogError::OtherPartitions { .. } => {
+            Exit::Input
+        }
         LogError::Locked(_) | LogError::Io { .. } | LogError::Closed(_) => Exit::Failed,
     };
     Ending::Told(exit, vec![error.to_string()])
@@ -149,15 +151,21 @@ fn show(report: &Report, folder: &Path, json: bool, shell: &mut Shell) -> Result
                     "bytes": counts.bytes, "start": counts.bounds.start.0, "end": counts.bounds.end.0})
             })
             .collect();
-        let damage: Vec<_> =
-            damage.iter().map(|(file, damage)| json!({"file": file, "at": damage.at, "what": damage.what})).collect();
-        shell.json(&json!({"partitions": report.partitions, "segments": report.segments, "bytes": report.bytes,
-            "torn_bytes": report.torn_bytes, "counts": counts, "damage": damage}))?;
+        let damage: Vec<_> = damage
+            .iter()
+            .map(|(file, damage)| json!({"file": file, "at": damage.at, "what": damage.what}))
+            .collect();
+        shell.json(
+            &json!({"partitions": report.partitions, "segments": report.segments, "bytes": report.bytes,
+            "torn_bytes": report.torn_bytes, "counts": counts, "damage": damage}),
+        )?;
     } else {
         let rows: Vec<_> = held
             .map(|counts| {
                 let numbers = [counts.records, counts.bytes, counts.bounds.start.0, counts.bounds.end.0];
-                std::iter::once(counts.of.to_string()).chain(numbers.map(|number| number.to_string())).collect()
+                std::iter::once(counts.of.to_string())
+                    .chain(numbers.map(|number| number.to_string()))
+                    .collect()
             })
             .collect();
         shell.table(&["partition", "records", "bytes", "start", "end"], &rows)?;

@@ -54,7 +54,9 @@ impl Place {
         }
         // A variable that is not text is none of ours.
         let variables = std::env::vars_os();
-        written.variables(variables.filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok())));
+        written.variables(
+            variables.filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok())),
+        );
         let data = self.data.as_deref().and_then(Path::to_str);
         let data = data.map(|path| Flag { name: "--data", key: "data", value: path.to_owned() });
         written.flags(data.into_iter().chain(more));
@@ -96,7 +98,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let mut shell = Shell::standard();
-    let ended = dispatch(&cli, &mut shell).and_then(|exit| shell.flush().map(|()| exit).map_err(Ending::from));
+    let ended =
+        dispatch(&cli, &mut shell).and_then(|exit| shell.flush().map(|()| exit).map_err(Ending::from));
     match ended {
         Ok(exit) => exit,
         Err(ending) => ending.tell(&mut shell),

@@ -51,7 +51,10 @@ fn check(catalogue: &Catalogue, files: &[PathBuf], json: bool, shell: &mut Shell
                 } else {
                     let (rules, cases) = (policy.rules().len(), pack.cases.len());
                     let name = file.display();
-                    shell.line(&format!("{name}: {} is valid: {rules} rules, {cases} cases, cost {}", pack.name, cost.total))?;
+                    shell.line(&format!(
+                        "{name}: {} is valid: {rules} rules, {cases} cases, cost {}",
+                        pack.name, cost.total
+                    ))?;
                 }
                 continue;
             }
@@ -60,7 +63,9 @@ fn check(catalogue: &Catalogue, files: &[PathBuf], json: bool, shell: &mut Shell
         exit = Exit::Input;
         if json {
             let diagnostics: Vec<_> = faults.iter().map(diagnostic).collect();
-            shell.json(&json!({"file": file.display().to_string(), "valid": false, "diagnostics": diagnostics}))?;
+            shell.json(
+                &json!({"file": file.display().to_string(), "valid": false, "diagnostics": diagnostics}),
+            )?;
         } else {
             for fault in &faults {
                 shell.line(&format!("{}:{fault}", file.display()))?;

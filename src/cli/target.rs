@@ -33,7 +33,8 @@ impl Arguments {
         let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
         let path = Data::new(config.data).bootstrap();
         let found = std::fs::read(&path).map_err(|error| error.to_string());
-        let found = found.and_then(|text| internal::read::<Bootstrap>(&text).map_err(|error| error.to_string()));
+        let found =
+            found.and_then(|text| internal::read::<Bootstrap>(&text).map_err(|error| error.to_string()));
         let found = found.map_err(|error| {
             let missing = if self.url.is_some() { "--key is missing" } else { "--url and --key are missing" };
             Ending::usage(&format!("{missing}, and {}: {error}", path.display()))

@@ -98,7 +98,12 @@ impl Client {
     ///
     /// # Errors
     /// The URL or the key cannot be used.
-    pub fn new(base: &str, key: Option<&str>, connections: usize, limit: Duration) -> Result<Self, BadTarget> {
+    pub fn new(
+        base: &str,
+        key: Option<&str>,
+        connections: usize,
+        limit: Duration,
+    ) -> Result<Self, BadTarget> {
         let bad = || BadTarget::Url(base.to_owned());
         let uri: Uri = base.parse().map_err(|_| bad())?;
         if uri.scheme_str() != Some("http") || uri.host().is_none() || uri.query().is_some() {

@@ -20,7 +20,8 @@ fn every_payment_is_one_the_door_takes() {
     for (seed, mix) in [(1, Mix::default()), (2, Mix::demo())] {
         for body in bodies(seed, &mix, 2_000) {
             let text = String::from_utf8(body).unwrap();
-            let request = crate::wire::assess::read(text.as_bytes()).unwrap_or_else(|e| panic!("{text}: {e:?}"));
+            let request =
+                crate::wire::assess::read(text.as_bytes()).unwrap_or_else(|e| panic!("{text}: {e:?}"));
             assert!(request.amount > 0, "{text}");
             assert!(request.phone.is_some_and(|phone| phone.valid), "{text}");
         }
@@ -43,7 +44,8 @@ fn there_are_many_payers_and_a_few_pay_often() {
 fn a_few_are_suspicious_and_the_hot_ones_are_hot() {
     let mut traffic = Traffic::new(5, 1, Mix::demo()).unwrap();
     let events: Vec<_> = (0..6_000).map(|_| traffic.event()).collect();
-    let hot = events.iter().filter(|event| String::from_utf8_lossy(&event.body).contains("hot.buyer")).count();
+    let hot =
+        events.iter().filter(|event| String::from_utf8_lossy(&event.body).contains("hot.buyer")).count();
     assert!((400..600).contains(&hot), "{hot} of 6000 by hot e-mails");
     let fraud = events.iter().filter(|event| event.fraud.is_some()).count();
     assert!((800..1_200).contains(&fraud), "{fraud} of 6000 suspicious");

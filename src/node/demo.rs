@@ -54,7 +54,8 @@ fn line(now: Ms, event: &Event, answer: &Result<Answer, SendError>) -> String {
     };
     match Decided::read(&answer.body) {
         Some(decided) => {
-            let signals = if decided.signals.is_empty() { "-".to_owned() } else { decided.signals.join(", ") };
+            let signals =
+                if decided.signals.is_empty() { "-".to_owned() } else { decided.signals.join(", ") };
             format!("{time}  {:<9} {:>3}  {paid}  {signals}", decided.decision.text(), decided.risk_score)
         }
         None => {

@@ -39,9 +39,12 @@ pub(super) fn open_log(
     }
     .map_err(|error| match error {
         LogError::OtherPartitions { .. } | LogError::Locked(_) => Failure::Input(error.to_string()),
+        LogError::Damaged { file, at, what } => {
+            let file = data.log().join(file);
+            Failure::Failed(format!("{} is damaged at byte {at}: {what}", file.display()))
+        }
         LogError::OutOfRange { .. }
         | LogError::NoPartition(_)
-        | LogError::Damaged { .. }
         | LogError::Io { .. }
         | LogError::Closed(_) => Failure::Failed(error.to_string()),
     })
@@ -70,11 +73,16 @@ fn floors(data: &Data, resources: &Resources) -> Vec<(TopicPartition, Offset)> {
 }
 
 /// Appends, and waits until what was appended is durable.
-pub(super) fn append(log: &dyn Log, to: TopicPartition, records: Vec<Bytes>) -> Result<Appended, AppendError> {
+pub(super) fn append(
+    log: &dyn Log,
+    to: TopicPartition,
+    records: Vec<Bytes>,
+) -> Result<Appended, AppendError> {
     let (told, done) = channel();
     let tell = Box::new(move |outcome| drop(told.send(outcome)));
     log.append(to, records, tell)?;
-    done.recv().unwrap_or_else(|_| Err(AppendError::Closed("it never told what became of a record".to_owned())))
+    done.recv()
+        .unwrap_or_else(|_| Err(AppendError::Closed("it never told what became of a record".to_owned())))
 }
 
 /// Writes the genesis of every partition that has no record, and checks the others'.

@@ -102,7 +102,14 @@ mod tests {
         let text = write(&key);
         assert_eq!(text, "AAcOFRwjKjE4P0ZNVFtiaXB3foWMk5qhqK+2vcTL0tk=");
         assert_eq!(read(&text), Some(key));
-        for bad in ["", "AAcO", &text[1..], &text.replace('=', ""), &text.replace("0tk=", "0tl="), &text.replace('+', "-")] {
+        for bad in [
+            "",
+            "AAcO",
+            &text[1..],
+            &text.replace('=', ""),
+            &text.replace("0tk=", "0tl="),
+            &text.replace('+', "-"),
+        ] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -104,14 +104,20 @@ impl Written {
 
     fn table(&mut self, prefix: &str, table: &DeTable<'_>, place: &dyn Fn(usize) -> Place) {
         for (name, value) in table {
-            let key = if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
+            let key = if prefix.is_empty() {
+                name.get_ref().to_string()
+            } else {
+                format!("{prefix}.{}", name.get_ref())
+            };
             let given = match value.get_ref() {
                 DeValue::Table(inner) => {
                     self.table(&key, inner, place);
                     continue;
                 }
                 DeValue::String(text) => Given::Text(text.to_string()),
-                DeValue::Integer(number) if number.radix() == 10 => Given::Integer(number.as_str().to_owned()),
+                DeValue::Integer(number) if number.radix() == 10 => {
+                    Given::Integer(number.as_str().to_owned())
+                }
                 DeValue::Integer(_) => Given::Other("a number that is not decimal"),
                 DeValue::Boolean(value) => Given::Bool(*value),
                 DeValue::Float(_) => Given::Other("a number with a fraction"),
@@ -135,7 +141,11 @@ impl Written {
     /// What flags say.
     pub fn flags(&mut self, flags: impl IntoIterator<Item = Flag>) {
         for Flag { name, key, value } in flags {
-            self.entries.push(Entry { key: key.to_owned(), given: Given::Word(value), at: Place::Flag(name) });
+            self.entries.push(Entry {
+                key: key.to_owned(),
+                given: Given::Word(value),
+                at: Place::Flag(name),
+            });
         }
     }
 }

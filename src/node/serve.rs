@@ -86,8 +86,9 @@ async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
     let mut stop = Stop::listen().map_err(|error| failed(&error))?;
     let ground = Ground::lay(start)?;
     let listener = TcpListener::bind(start.config.listen).await;
-    let listener = listener
-        .map_err(|error| Failure::Failed(format!("{} cannot be listened to: {error}", start.config.listen)))?;
+    let listener = listener.map_err(|error| {
+        Failure::Failed(format!("{} cannot be listened to: {error}", start.config.listen))
+    })?;
     let at = listener.local_addr().map_err(|error| failed(&error))?;
     let base_url = start.config.base_url.clone().unwrap_or_else(|| base_url(at));
     let mut server = Server::start(start, ground, listener)?;
@@ -266,7 +267,9 @@ impl Server {
         };
         match tokio::time::timeout(FOUND_WITHIN, known).await {
             Ok(()) => Ok(Some((bootstrap, true))),
-            Err(_) => Err(Failure::Failed("the first organization did not come through its shard".to_owned())),
+            Err(_) => {
+                Err(Failure::Failed("the first organization did not come through its shard".to_owned()))
+            }
         }
     }
 
@@ -306,7 +309,8 @@ fn why(exit: Result<Exit, oneshot::error::RecvError>) -> Failure {
 fn telemetry(engines: &Engines) -> Result<Telemetry, String> {
     let engine = engines.get(SHIPPED_VERSION).ok_or("the shipped engine is missing")?;
     let policy = engine.catalogue.compile(None);
-    let policy = policy.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    let policy =
+        policy.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     Telemetry::new(version(), build(), policy.signals().map(|(code, _)| code))
 }
 

@@ -60,7 +60,8 @@ mod tests {
             latencies.record(Duration::from_millis(ms));
         }
         latencies.record(Duration::from_secs(86_400));
-        let close = |found: Duration, ms: u64| found.as_millis().abs_diff(u128::from(ms)) <= u128::from(ms) / 500 + 1;
+        let close =
+            |found: Duration, ms: u64| found.as_millis().abs_diff(u128::from(ms)) <= u128::from(ms) / 500 + 1;
         assert!(close(latencies.quantile(0.5), 501), "{:?}", latencies.quantile(0.5));
         assert!(close(latencies.quantile(0.99), 991), "{:?}", latencies.quantile(0.99));
         assert!(close(latencies.max(), 600_000), "{:?}", latencies.max());

@@ -95,7 +95,8 @@ impl Map {
     /// # Errors
     /// Every fault of it.
     pub(super) fn read(text: &str) -> Result<Self, Vec<String>> {
-        let document = read(text).map_err(|faults| faults.iter().map(Diagnostic::to_string).collect::<Vec<_>>())?;
+        let document =
+            read(text).map_err(|faults| faults.iter().map(Diagnostic::to_string).collect::<Vec<_>>())?;
         let mut map = Map { groups: vec![(String::new(), Vec::new())] };
         let mut faults = Vec::new();
         let Content::Object(members) = document.content else {
@@ -135,7 +136,9 @@ impl Map {
         if map.has("amount") && map.has("currency") {
             return Ok(map);
         }
-        Err(vec!["there is no column `amount` or none `currency`: say with --map which column is which".to_owned()])
+        Err(vec![
+            "there is no column `amount` or none `currency`: say with --map which column is which".to_owned(),
+        ])
     }
 
     fn put(&mut self, path: String, source: Source) {
@@ -192,7 +195,12 @@ impl Map {
 }
 
 impl Member {
-    fn put<'r>(&self, column: &dyn Fn(&str) -> Option<&'r str>, object: &mut Object<'_>, faults: &mut Vec<String>) {
+    fn put<'r>(
+        &self,
+        column: &dyn Fn(&str) -> Option<&'r str>,
+        object: &mut Object<'_>,
+        faults: &mut Vec<String>,
+    ) {
         let (name, format) = match &self.source {
             Source::Column(name, format) => (name, format),
             Source::Value(json) => return object.json(&self.name, json),

@@ -42,13 +42,17 @@ impl Outcome {
         }
         match self {
             Outcome::Decided(decided, _) => {
-                let signals = if decided.signals.is_empty() { "-".to_owned() } else { decided.signals.join(", ") };
-                let blocked = decided.blocked_by.as_ref().map_or_else(String::new, |by| format!("  blocked by {by}"));
+                let signals =
+                    if decided.signals.is_empty() { "-".to_owned() } else { decided.signals.join(", ") };
+                let blocked =
+                    decided.blocked_by.as_ref().map_or_else(String::new, |by| format!("  blocked by {by}"));
                 let (decision, score) = (decided.decision.text(), decided.risk_score);
                 shell.line(&format!("line {line:<6} {decision:<9} {score:>3}  {signals}{blocked}"))
             }
             Outcome::Refused(why) => shell.line(&format!("line {line:<6} refused        {why}")),
-            Outcome::Unsent(why) | Outcome::Barred(why) => shell.line(&format!("line {line:<6} not sent       {why}")),
+            Outcome::Unsent(why) | Outcome::Barred(why) => {
+                shell.line(&format!("line {line:<6} not sent       {why}"))
+            }
         }
     }
 
@@ -58,9 +62,13 @@ impl Outcome {
             Outcome::Decided(_, body) if serde_json::from_str::<&RawValue>(body).is_ok() => {
                 shell.line(&format!("{{\"line\":{line},\"answer\":{body}}}"))
             }
-            Outcome::Decided(decided, _) => shell.json(&json!({"line": line, "answer": decided.decision.text()})),
+            Outcome::Decided(decided, _) => {
+                shell.json(&json!({"line": line, "answer": decided.decision.text()}))
+            }
             Outcome::Refused(why) => shell.json(&json!({"line": line, "refused": why})),
-            Outcome::Unsent(why) | Outcome::Barred(why) => shell.json(&json!({"line": line, "not_sent": why})),
+            Outcome::Unsent(why) | Outcome::Barred(why) => {
+                shell.json(&json!({"line": line, "not_sent": why}))
+            }
         }
     }
 }
@@ -104,7 +112,8 @@ impl Summary {
             return shell.json(&json!({"summary": summary}));
         }
         shell.line("")?;
-        let mut rows: Vec<_> = decisions().map(|(decision, count)| row(decision.text(), count, self.decided())).collect();
+        let mut rows: Vec<_> =
+            decisions().map(|(decision, count)| row(decision.text(), count, self.decided())).collect();
         rows.push(vec!["all".to_owned(), self.decided().to_string(), String::new()]);
         shell.table(&["decision", "requests", "share"], &rows)?;
         if !self.signals.is_empty() {

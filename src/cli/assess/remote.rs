@@ -24,7 +24,8 @@ impl Server {
     pub(super) fn new(target: &Target) -> Result<Self, String> {
         let client = Client::new(&target.url, Some(&target.key), 1, LIMIT);
         let client = client.map_err(|error: BadTarget| error.to_string())?;
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         Ok(Self { client, runtime })
     }
 
