@@ -27,6 +27,7 @@ use bytes::Bytes;
 use http::header::{HeaderName, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -109,15 +110,13 @@ async fn decided(
     received: Duration,
 ) -> Result<Response, Refusal> {
     let received_at = gate.parts.clock.now();
-    let (mut request, idempotency_key) = read(body, &parts.headers)?;
-    if identity.key.kind == KeyType::Checkout {
-        fill(&mut request, parts);
-    }
+    let (request, idempotency_key) = read(body, &parts.headers)?;
+    let peer = (identity.key.kind == KeyType::Checkout).then(|| Peer::of(&request, parts));
     let member = &identity.member;
     let mut caller =
         gate.parts.callers.register(&member.waiting).ok_or_else(|| unavailable("too many wait"))?;
     let id = caller.id();
-    let envelope = Envelope { id: &id, received_at, idempotency_key, headers: &parts.headers };
+    let envelope = Envelope { id: &id, received_at, idempotency_key, headers: &parts.headers, peer };
     let content = record(gate, &member.record_key, &assess::canonical(&request), &envelope)
         .map_err(|TooLarge| body::too_large())?;
     let handed = gate.parts.clock.elapsed();
@@ -171,14 +170,21 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, FieldFault> {
 }
 
 /// What a browser's call leaves to its connection.
-fn fill(request: &mut PayinRequest, parts: &Parts) {
-    if request.device.ip.is_none() {
-        request.device.ip = parts.extensions.get::<Arrival>().map(|arrival| arrival.peer.to_canonical());
-    }
-    if request.device.user_agent.is_none() {
+struct Peer {
+    ip: Option<IpAddr>,
+    agent: Option<String>,
+}
+
+impl Peer {
+    fn of(request: &PayinRequest, parts: &Parts) -> Self {
+        let ip = parts.extensions.get::<Arrival>().map(|arrival| arrival.peer.to_canonical());
         let agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(str::trim);
         let agent = agent.filter(|agent| !agent.is_empty() && !agent.contains('\t'));
-        request.device.user_agent = agent.map(|agent| agent.chars().take(USER_AGENT_CHARS).collect());
+        let agent = agent.map(|agent| agent.chars().take(USER_AGENT_CHARS).collect());
+        Self {
+            ip: ip.filter(|_| request.device.ip.is_none()),
+            agent: agent.filter(|_| request.device.user_agent.is_none()),
+        }
     }
 }
 
@@ -187,6 +193,7 @@ struct Envelope<'a> {
     received_at: Ms,
     idempotency_key: Option<&'a str>,
     headers: &'a HeaderMap,
+    peer: Option<Peer>,
 }
 
 /// The record of a request: the contract's section 18.1 and what the gateway adds.
@@ -204,6 +211,14 @@ fn record(gate: &Gate, key: &str, body: &[u8], envelope: &Envelope<'_>) -> Resul
         record.header(header::TRACEPARENT, trace.as_bytes())?;
     }
     record.header(header::RECEIVED, envelope.received_at.0.to_string().as_bytes())?;
+    if let Some(peer) = &envelope.peer {
+        if let Some(ip) = peer.ip {
+            record.header(header::PEER_IP, ip.to_string().as_bytes())?;
+        }
+        if let Some(agent) = &peer.agent {
+            record.header(header::PEER_AGENT, agent.as_bytes())?;
+        }
+    }
     record.header(header::REPLY_TO, gate.parts.callers.instance().as_bytes())?;
     Ok(record.finish())
 }

@@ -7,8 +7,8 @@ use crate::gateway::{Gate, router};
 use crate::telemetry::label::{Reason, Route};
 use axum::Router;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, HeaderName};
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,6 +62,7 @@ impl Edge {
         let id = self.request_id(request.headers());
         // Assess has its own limit, from the last byte of its body.
         let unlimited = route == Route::Assess && request.method() == Method::POST;
+        let closable = request.version() < Version::HTTP_2;
         request.extensions_mut().insert(Arrival { peer });
         let answer = Caught(Box::pin(self.router.clone().call(request)));
         let answered = if unlimited {
@@ -84,8 +85,13 @@ impl Edge {
             self.gate.parts.telemetry.rejected(Reason::from_text(code));
         }
         self.gate.parts.telemetry.request(route, response.status().as_u16());
+        let too_large = response.status() == StatusCode::PAYLOAD_TOO_LARGE;
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, id);
+        if closable && too_large {
+            // What is still to come of the body is not waited for.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         Ok(response)
     }

@@ -1,7 +1,8 @@
 //! The data folder. What is in it, and who writes it:
 //!
 //! ```text
-//! <data>/log/                the log: segments, log.meta, and the lock that keeps a second server out
+//! <data>/lock                keeps a second server out
+//! <data>/log/                the log: segments, log.meta, and a lock of its own
 //! <data>/state/<partition>/  the state of a partition's shard: whole checkpoints, remade from the log
 //! <data>/installation.key    32 random bytes in base64, mode 0600; made on the first start
 //! <data>/bootstrap.json      the bootstrap object with its keys, mode 0600; made on the first start
@@ -10,9 +11,11 @@
 //! Whoever copies `log` and `installation.key` of a stopped server has all of it.
 
 use crate::base::position::Partition;
-use std::fs::{self, File, OpenOptions};
+use crate::base::signal::Signal;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A data folder.
 #[derive(Debug, Clone)]
@@ -64,6 +67,29 @@ impl Data {
         builder.recursive(true);
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&self.0)
+    }
+}
+
+/// How long a server waits for one before it that is ending, such as one that was just killed.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+const LOCK_EVERY: Duration = Duration::from_millis(50);
+
+impl Data {
+    /// Takes the folder for this process, until the file is dropped.
+    pub(super) fn lock(&self) -> io::Result<File> {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(self.0.join("lock"))?;
+        let never = Signal::default();
+        for _ in 0..LOCK_WAIT.as_millis() / LOCK_EVERY.as_millis() {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => {
+                    never.wait(LOCK_EVERY);
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        let folder = self.0.display();
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, format!("{folder} is open in another process")))
     }
 }
 

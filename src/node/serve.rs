@@ -21,6 +21,7 @@ use crate::worker::status::Phase;
 use crate::worker::thread::{Exit, Worker};
 use crate::worker::{Options, Parts, Replies};
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -120,6 +121,8 @@ struct Ground {
     key: InstallationKey,
     log: Arc<EmbeddedLog>,
     resources: Resources,
+    /// The folder is this process's until the last of the rest is dropped.
+    _lock: File,
 }
 
 impl Ground {
@@ -128,7 +131,7 @@ impl Ground {
         let data = Data::new(config.data.clone());
         data.create().map_err(|error| Failure::Input(format!("{}: {error}", data.path().display())))?;
         let resources = Resources::default();
-        // The log first: its lock keeps a second server away from everything else.
+        let lock = data.lock().map_err(|error| Failure::Input(error.to_string()))?;
         let (log, opened) = genesis::open_log(config, &data, clock, &resources)?;
         if opened.cut_bytes > 0 {
             tracing::warn!(bytes = opened.cut_bytes, file = %opened.newest, "a torn end was cut from the log");
@@ -138,7 +141,7 @@ impl Ground {
             None => installation::open(&data, &**clock).map_err(Failure::Failed)?,
         };
         genesis::begin(&log, &key)?;
-        Ok(Self { data, key, log: Arc::new(log), resources })
+        Ok(Self { data, key, log: Arc::new(log), resources, _lock: lock })
     }
 }
 

@@ -210,6 +210,12 @@ impl Local {
         self.crash()
     }
 
+    /// The log.
+    #[must_use]
+    pub fn log(&self) -> &Handle {
+        &self.log
+    }
+
     /// What is stored.
     #[must_use]
     pub fn folder(&self) -> &Folder {

@@ -26,6 +26,8 @@ use std::time::Duration;
 
 /// Failures at one position before the partition is parked.
 const TRIES: u32 = 3;
+/// Half of the first wait before a poisoned shard is opened again; doubles.
+const POISON_MS: u64 = 50;
 /// Rows of one scan.
 const SCAN: usize = 1_024;
 
@@ -216,7 +218,9 @@ impl Owner {
             tracing::error!(partition = self.partition.0, "the shard is parked");
         } else {
             self.status.set_phase(Phase::Poisoned);
-            self.stage = Stage::Waiting(now);
+            // A checkpoint still being written holds the store open for a moment.
+            let wait = Duration::from_millis(POISON_MS << self.failures.count);
+            self.stage = Stage::Waiting(now + wait);
         }
     }
 
@@ -228,8 +232,9 @@ impl Owner {
         let nonce = Digest256(random).to_string();
         let engines = self.parts.engines.versions();
         let body = Announce { worker: self.options.name.clone(), nonce: nonce.clone(), engines };
-        let record = product_record(OrgId::INSTALLATION, RecordType::Announce, &internal::write(&body), &nonce)
-            .map_err(|error| Failure::Poison(error.to_string()))?;
+        let record =
+            product_record(OrgId::INSTALLATION, RecordType::Announce, &internal::write(&body), &nonce)
+                .map_err(|error| Failure::Poison(error.to_string()))?;
         let inbox = Inbox::new(&self.parts.signal);
         let to = TopicPartition::new(Topic::Requests, self.partition);
         match self.parts.log.append(to, vec![record], inbox.done(Ack::Announced)) {

@@ -80,8 +80,10 @@ impl Running {
     fn decide(&mut self, effects: &mut Effects) -> Result<(usize, Option<Turned>), Failure> {
         let batch: Vec<Stored> = std::mem::take(&mut self.carried).into();
         let shard = &self.shard;
-        let planned: Vec<Planned<'_>> =
-            batch.iter().map(|record| shard.decode(record.offset, record.timestamp, &record.content)).collect();
+        let planned: Vec<Planned<'_>> = batch
+            .iter()
+            .map(|record| shard.decode(record.offset, record.timestamp, &record.content))
+            .collect();
         self.read_ahead(&planned)?;
         let mut applied = 0;
         let mut halted = None;

@@ -1,1 +1,20 @@
-//! Tests of the real binary, in one executable so that its libraries are linked once.
+//! Tests that run the whole: public data through a shard, the real binary under fire. A smoke length is
+//! part of every test run; `CLAUSUM_SLOW=1` asks for the long one.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    reason = "tests stop at a surprise and say what they skip"
+)]
+
+mod data;
+mod faults;
+mod golden;
+mod handbook;
+mod kill;
+mod programs;
+mod server;
+mod shard;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::log::AppendError;
+use crate::log::memory::Landing;
 
 #[tokio::test]
 async fn a_payment_is_decided() {
@@ -217,6 +218,27 @@ async fn a_caller_waits_until_its_record_is_durable() {
     let page = site.telemetry.render();
     assert!(page.contains("clausum_log_append_duration_seconds_count 1"), "{page}");
     assert!(page.contains("clausum_assess_duration_seconds_count 1"), "{page}");
+}
+
+#[tokio::test]
+async fn after_the_hand_over_only_what_is_surely_not_in_the_log_is_503() {
+    let closed = || AppendError::Closed("x".to_owned());
+    for (landing, status, code) in [
+        (Landing::Failed(AppendError::Full), 503, "SERVICE_UNAVAILABLE"),
+        (Landing::Failed(closed()), 504, "ASSESS_TIMEOUT"),
+        (Landing::AckLost, 504, "ASSESS_TIMEOUT"),
+    ] {
+        let site = Site::start(Plan { auto_flush: false, ..Plan::new(silent) }).await;
+        let key = site.server_key();
+        let call = site.assess(&key, BODY);
+        let land = async {
+            until("the record waits", || !site.log.waiting().is_empty()).await;
+            let to = site.log.waiting().remove(0).to;
+            assert!(site.log.land(GATEWAY, to, landing.clone()));
+        };
+        let (answer, ()) = tokio::join!(call, land);
+        assert_eq!((answer.status, &*answer.code()), (status, code), "{landing:?}");
+    }
 }
 
 #[tokio::test]

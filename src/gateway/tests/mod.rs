@@ -324,3 +324,18 @@ pub(super) async fn until(what: &str, holds: impl Fn() -> bool) {
     };
     timeout(PATIENCE, yields).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
+
+/// One answer of a connection that stays open.
+pub(super) async fn one_answer(stream: &mut TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    loop {
+        let answer = Answer::parse(&bytes);
+        let whole = bytes.windows(4).any(|end| end == b"\r\n\r\n");
+        let length = answer.header("content-length").and_then(|length| length.parse::<usize>().ok());
+        if whole && length.is_none_or(|length| answer.body.len() >= length) {
+            return answer;
+        }
+        let read = timeout(PATIENCE, stream.read_buf(&mut bytes)).await.expect("an answer is due").unwrap();
+        assert!(read > 0, "closed in an answer: {answer:?}");
+    }
+}

@@ -1,0 +1,86 @@
+//! What a shard answers, in the words of the contract.
+
+use crate::data;
+use clausum::base::time::Ms;
+use clausum::worker::Options;
+use clausum::worker::local::Local;
+use serde_json::{Value, json};
+
+const NOON: i64 = 1_780_000_000_000;
+
+fn decide(local: &mut Local, id: &str, body: &Value) -> (u16, Value) {
+    let reply = local.submit(data::assess(id, &body.to_string())).unwrap().reply.unwrap();
+    (reply.status, serde_json::from_slice(&reply.body).unwrap())
+}
+
+#[test]
+fn the_fifth_payment_of_an_email_within_the_hour_carries_high_velocity() {
+    let (mut local, clock) = data::local(NOON, Options::default());
+    let body = json!({"amount": 1500, "currency": "MXN", "email": "ana@example.com"});
+    for minute in 0..6 {
+        clock.set(Ms(NOON + minute * 60_000));
+        let (status, answer) = decide(&mut local, &minute.to_string(), &body);
+        assert_eq!(status, 200);
+        let fired = answer["signals"].as_array().unwrap().contains(&json!("high_velocity"));
+        assert_eq!(fired, minute >= 4, "payment {} of the hour: {answer}", minute + 1);
+        if minute == 5 {
+            let details = &answer["signal_details"][0];
+            assert_eq!(details["description"], "6 transactions in the last hour");
+            assert_eq!(
+                (answer["decision"].as_str(), answer["risk_score"].as_i64()),
+                (Some("review"), Some(35))
+            );
+        }
+    }
+}
+
+#[test]
+fn a_repeat_gets_the_stored_body_and_another_request_a_conflict() {
+    let (mut local, clock) = data::local(NOON, Options::default());
+    let body =
+        json!({"amount": 1500, "currency": "mxn", "email": "Ana@Example.com", "idempotency_key": "k1"});
+    let first = local.submit(data::assess("1", &body.to_string())).unwrap().reply.unwrap();
+    clock.set(Ms(NOON + 60_000));
+    local.checkpoint().unwrap();
+    let same = json!({"amount": 15.00, "amount_unit": "major", "currency": "MXN", "email": "ana@example.com ", "idempotency_key": "k1"});
+    let repeat = local.submit(data::assess("2", &same.to_string())).unwrap().reply.unwrap();
+    assert!(repeat.replayed && !first.replayed);
+    assert_eq!(repeat.body, first.body);
+    let (status, conflict) =
+        decide(&mut local, "3", &json!({"amount": 1501, "currency": "MXN", "idempotency_key": "k1"}));
+    assert_eq!((status, conflict["error"]["code"].as_str()), (409, Some("IDEMPOTENCY_CONFLICT")));
+    let session = serde_json::from_slice::<Value>(&first.body).unwrap()["session_id"].clone();
+    assert_eq!(conflict["error"]["details"]["session_id"], session);
+    clock.set(Ms(NOON + 24 * 3_600_000));
+    let later = local.submit(data::assess("4", &body.to_string())).unwrap().reply.unwrap();
+    assert!(!later.replayed, "an entry holds 24 hours");
+}
+
+#[test]
+fn a_known_session_is_the_next_attempt() {
+    let (mut local, _) = data::local(NOON, Options::default());
+    let body = |amount: i64| json!({"amount": amount, "currency": "MXN", "session_id": "s-1"});
+    let (_, first) = decide(&mut local, "1", &body(100));
+    let (_, second) = decide(&mut local, "2", &body(200));
+    assert_eq!((first["attempt"].as_i64(), second["attempt"].as_i64()), (Some(1), Some(2)));
+    assert_eq!(first["transaction_id"], second["transaction_id"]);
+    let (_, other) = decide(&mut local, "3", &json!({"amount": 100, "currency": "MXN"}));
+    assert_ne!(first["transaction_id"], other["transaction_id"]);
+    assert!(other["session_id"].as_str().unwrap().starts_with("ps_1780000000000_"));
+}
+
+#[test]
+fn what_cannot_be_decided_is_answered_and_the_rest_goes_on() {
+    let (mut local, _) = data::local(NOON, Options::default());
+    let (status, answer) = decide(&mut local, "1", &json!({"amount": -1, "currency": "XXX"}));
+    let fields = answer["error"]["details"]["fields"].as_array().unwrap();
+    let codes: std::collections::BTreeSet<_> =
+        fields.iter().map(|field| field["code"].as_str().unwrap()).collect();
+    assert_eq!((status, codes), (400, ["min", "unknown_currency"].into()));
+    let not_json = local.submit(data::assess("2", "{")).unwrap().reply.unwrap();
+    assert_eq!(not_json.status, 400);
+    let unknown = local.submit(data::record("clausum.nonsense.v1", "3", Some(b"{}"), &[])).unwrap();
+    assert_eq!(unknown.reply, None, "a dead letter has no answer");
+    let (status, _) = decide(&mut local, "4", &json!({"amount": 1, "currency": "MXN"}));
+    assert_eq!(status, 200);
+}
