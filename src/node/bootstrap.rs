@@ -65,8 +65,8 @@ pub(super) fn write(data: &Data, bootstrap: &Bootstrap) -> Result<(), String> {
 /// What must be known once the first start is done.
 #[derive(Debug)]
 pub(super) struct Founding {
-    organization: Organization,
-    keys: Vec<ApiKey>,
+    pub(super) organization: Organization,
+    pub(super) keys: Vec<ApiKey>,
 }
 
 impl Founding {

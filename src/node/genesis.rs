@@ -39,9 +39,12 @@ pub(super) fn open_log(
     }
     .map_err(|error| match error {
         LogError::OtherPartitions { .. } | LogError::Locked(_) => Failure::Input(error.to_string()),
+        LogError::Damaged { file, at, what } => {
+            let file = data.log().join(file);
+            Failure::Failed(format!("{} is damaged at byte {at}: {what}", file.display()))
+        }
         LogError::OutOfRange { .. }
         | LogError::NoPartition(_)
-        | LogError::Damaged { .. }
         | LogError::Io { .. }
         | LogError::Closed(_) => Failure::Failed(error.to_string()),
     })

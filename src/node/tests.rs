@@ -1,9 +1,19 @@
 //! What the operator writes, and what the program makes of it.
 
+use super::bootstrap::Founding;
 use super::config::duration;
 use super::raw::{Flag, Written};
+use super::roster::Roster;
 use super::serve::base_url;
 use super::*;
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::position::{Partition, Topic, TopicPartition};
+use crate::log::Log;
+use crate::shard::effects::DirectoryChange;
+use crate::store::rocks::Resources;
+use crate::worker::Directory;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn written(toml: &str, variables: &[(&str, &str)], flags: &[(&'static str, &'static str, &str)]) -> Written {
@@ -57,7 +67,7 @@ fn every_fault_is_told_at_once_with_its_place() {
     assert_eq!(
         faults(toml, &variables, &flags),
         [
-            "clausum.toml:2:1: checkpont.interval_ms: is no key; did you mean `checkpoint.interval_ms`?",
+            "clausum.toml:2:11: checkpont.interval_ms: is no key; did you mean `checkpoint.interval_ms`?",
             "clausum.toml:6:3: metrics.more: is no key",
             "CLAUSUM__AUTH: auth: is no key",
             "--data: data: must not be empty",
@@ -130,4 +140,94 @@ fn the_base_url_reaches_the_server() {
     ] {
         assert_eq!(base_url(at.parse().unwrap()), url);
     }
+}
+
+#[derive(Debug)]
+struct Nobody;
+
+impl Directory for Nobody {
+    fn opened(&self, _: Partition, _: Vec<DirectoryChange>) {}
+    fn changed(&self, _: Partition, _: DirectoryChange) {}
+}
+
+fn config(toml: &str) -> Config {
+    resolve(written(toml, &[], &[])).unwrap().config
+}
+
+#[test]
+fn secrets_are_for_their_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Data::new(folder.path().join("new"));
+    data.create().unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(data.path()), 0o700);
+    let key = installation::open(&data, &SystemClock).unwrap();
+    assert_eq!(mode(&data.installation_key()), 0o600);
+    assert_eq!(installation::open(&data, &SystemClock), Ok(key));
+    let object = bootstrap::make(&SystemClock, "http://127.0.0.1:1").unwrap();
+    bootstrap::write(&data, &object).unwrap();
+    assert_eq!(mode(&data.bootstrap()), 0o600);
+    assert_eq!(bootstrap::read(&data), Ok(Some(object)));
+    std::fs::write(data.installation_key(), "short\n").unwrap();
+    assert!(installation::open(&data, &SystemClock).unwrap_err().ends_with("holds no 32 bytes in base64"));
+}
+
+#[test]
+fn a_first_start_cut_off_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Data::new(folder.path().to_owned());
+    let key = installation::open(&data, &SystemClock).unwrap();
+    let object = bootstrap::make(&SystemClock, "http://127.0.0.1:1").unwrap();
+    let now = SystemClock.now();
+    let founding = Founding::of(&object, &key, now).unwrap();
+    let roster = Roster::new(Arc::new(Nobody));
+    assert!(roster.is_empty() && !founding.is_known(&roster));
+    let records = founding.records(&roster).unwrap();
+    assert_eq!(records.len(), 4);
+    // The same object gives the same records, or keys and entities would change under way.
+    assert_eq!(Founding::of(&object, &key, now).unwrap().records(&roster).unwrap(), records);
+
+    roster.changed(Partition(0), DirectoryChange::Organization(founding.organization.clone()));
+    roster.changed(Partition(0), DirectoryChange::ApiKey(founding.id(), founding.keys[0].clone()));
+    assert!(!roster.is_empty() && !founding.is_known(&roster));
+    assert_eq!(founding.records(&roster).unwrap(), records[2..]);
+    let rest = founding.keys[1..].iter();
+    roster
+        .opened(Partition(1), rest.map(|key| DirectoryChange::ApiKey(founding.id(), key.clone())).collect());
+    assert!(founding.is_known(&roster) && roster.has_opened(Partition(1)));
+    assert!(founding.records(&roster).unwrap().is_empty());
+
+    let mut mistyped = object;
+    mistyped.keys.server.push('x');
+    assert!(Founding::of(&mistyped, &key, now).is_err());
+}
+
+#[test]
+fn every_partition_begins_with_one_genesis_of_this_installation() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Data::new(folder.path().to_owned());
+    let key = installation::open(&data, &SystemClock).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let open = |toml: &str| genesis::open_log(&config(toml), &data, &clock, &Resources::default());
+    let ends = |log: &dyn Log| -> Vec<u64> {
+        let of = |partition| TopicPartition::new(Topic::Requests, Partition(partition));
+        (0..log.partitions()).map(|partition| log.bounds(of(partition)).unwrap().end.0).collect()
+    };
+    let (log, opened) = open("partitions = 2").unwrap();
+    assert!(opened.created);
+    genesis::begin(&log, &key).unwrap();
+    genesis::begin(&log, &key).unwrap();
+    assert_eq!(ends(&log), [1, 1]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let another = installation::open(&Data::new(elsewhere.path().to_owned()), &SystemClock).unwrap();
+    let refused = genesis::begin(&log, &another).unwrap_err();
+    assert_eq!(refused, Failure::Input("the log was begun with another installation key".to_owned()));
+    assert!(matches!(open("").unwrap_err(), Failure::Input(_)), "a second server");
+    log.close();
+    drop(log);
+    // Without a word the log's own number holds; another is refused.
+    let (log, _) = open("").unwrap();
+    assert_eq!(log.partitions(), 2);
+    drop(log);
+    assert!(matches!(open("partitions = 3").unwrap_err(), Failure::Input(_)));
 }

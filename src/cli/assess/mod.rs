@@ -54,20 +54,17 @@ pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Re
     if arguments.event_time {
         return by_event_time(rows, arguments.json, shell);
     }
-    let mut way: Box<dyn FnMut(&Request) -> Result<Outcome, Ending>> = if arguments.local {
-        let mut shard = Private::new(None).map_err(|error| Ending::failed(&error))?;
-        Box::new(move |request| {
-            shard.decide(request.line, &request.body, None).map_err(|error| Ending::failed(&error))
-        })
+    let mut way = if arguments.local {
+        Way::Private(Box::new(Private::new(None).map_err(|error| Ending::failed(&error))?))
     } else {
-        let server = Server::new(&arguments.target.resolve(place)?).map_err(|error| Ending::usage(&error))?;
-        Box::new(move |request| Ok(server.decide(&request.body)))
+        let target = arguments.target.resolve(place)?;
+        Way::Server(Box::new(Server::new(&target).map_err(|error| Ending::usage(&error))?))
     };
     let mut run = Run::new(arguments.json, shell);
     for row in rows {
         let going_on = match row? {
             Ok(request) => {
-                let outcome = way(&request)?;
+                let outcome = way.decide(&request)?;
                 run.tell(request.line, &outcome)?
             }
             Err((line, why)) => run.tell(line, &Outcome::Refused(why))?,
@@ -77,6 +74,23 @@ pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Re
         }
     }
     run.end()
+}
+
+/// Who decides.
+enum Way {
+    Private(Box<Private>),
+    Server(Box<Server>),
+}
+
+impl Way {
+    fn decide(&mut self, request: &Request) -> Result<Outcome, Ending> {
+        match self {
+            Way::Private(shard) => {
+                shard.decide(request.line, &request.body, None).map_err(|error| Ending::failed(&error))
+            }
+            Way::Server(server) => Ok(server.decide(&request.body)),
+        }
+    }
 }
 
 /// Everything is read before the first row is decided: sorting needs all of them.

@@ -293,17 +293,18 @@ impl Iterator for CsvRows {
             }
             Err(error) => {
                 let line = error.position().map_or(line, csv::Position::line);
-                Some(match error.into_kind() {
-                    csv::ErrorKind::Io(error) => Err(error),
-                    csv::ErrorKind::Utf8 { err, .. } => {
-                        Ok(Row { line, body: Err(format!("is not UTF-8: {err}")) })
-                    }
+                let told = match error.kind() {
+                    csv::ErrorKind::Utf8 { err, .. } => format!("is not UTF-8: {err}"),
                     csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                        let why = format!("has {len} columns, the head has {expected_len}");
-                        Ok(Row { line, body: Err(why) })
+                        format!("has {len} columns, the head has {expected_len}")
                     }
-                    other => Ok(Row { line, body: Err(format!("cannot be read: {other:?}")) }),
-                })
+                    csv::ErrorKind::Io(_)
+                    | csv::ErrorKind::Seek
+                    | csv::ErrorKind::Serialize(_)
+                    | csv::ErrorKind::Deserialize { .. }
+                    | _ => return Some(Err(error.into())),
+                };
+                Some(Ok(Row { line, body: Err(told) }))
             }
         }
     }
