@@ -13,6 +13,7 @@ pub mod expr;
 pub mod log;
 pub mod policy;
 pub mod shard;
+pub mod sim;
 pub mod state;
 pub mod store;
 pub mod wire;
