@@ -84,7 +84,7 @@ fn assess(
         }
         Err(_) => Vec::new(),
     };
-    let at = event_time(scene.clock, request, envelope);
+    let at = event_time(scene.timestamp, request, envelope);
     let event =
         Event { org: org.id, flow: Flow::Payin, at, amount: request.amount, currency: request.currency };
     let mut entities = Vec::new();

@@ -57,8 +57,11 @@ fn compile() -> Result<Vec<Engine>, String> {
 pub(super) fn binary(oldest: u32, newest: u32) -> Result<Engines, String> {
     static ALL: OnceLock<Result<Vec<Engine>, String>> = OnceLock::new();
     let all = ALL.get_or_init(compile).as_ref().map_err(Clone::clone)?;
-    let supported = all.iter().filter(|engine| (oldest..=newest).contains(&engine.version));
-    Ok(Engines::of(supported.cloned().collect()))
+    let of = |from: u32, to: u32| {
+        let versions = all.iter().filter(move |engine| (from..=to).contains(&engine.version));
+        versions.cloned().collect()
+    };
+    Ok(Engines::of(of(oldest, newest)).with_retired(of(1, oldest - 1)))
 }
 
 #[cfg(test)]
