@@ -97,7 +97,14 @@ impl World {
                 owned.close();
             }
         }
-        Err(Breach::of(Invariant::Settles, format!("partition {partition} does not settle")))
+        let trimmed = self.trimmed.get(&partition).copied();
+        let stands = self.nodes.get(node).and_then(|node| node.checkpoint(partition));
+        let owned = self.nodes.get_mut(node).and_then(|node| node.owned(partition));
+        let found = owned.map(|owned| (owned.status.phase(), owned.applied()));
+        let text = format!(
+            "partition {partition} does not settle: {found:?}, checkpoint {stands:?}, trimmed to {trimmed:?}"
+        );
+        Err(Breach::of(Invariant::Settles, text))
     }
 
     /// Holds the final rows of a partition against the oracle, and against those of a replay.
