@@ -18,6 +18,7 @@ pub mod log;
 pub mod node;
 pub mod policy;
 pub mod shard;
+pub mod sim;
 pub mod state;
 pub mod store;
 pub mod telemetry;

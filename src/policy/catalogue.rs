@@ -40,7 +40,12 @@ impl Catalogue {
         Self::of(PAYIN_PIPELINE, PAYIN_PACK)
     }
 
-    pub(super) fn of(pipeline: &str, document: &str) -> Result<Self, Vec<Diagnostic>> {
+    /// A flow from documents of one's own in place of the shipped ones, with the shipped lists: an engine
+    /// version that is not the product's, for tests and the simulation.
+    ///
+    /// # Errors
+    /// Every fault of the documents.
+    pub fn of(pipeline: &str, document: &str) -> Result<Self, Vec<Diagnostic>> {
         let digest = digest(pipeline, document);
         let pipeline = Pipeline::read(pipeline)?;
         let mut faults = Faults::default();

@@ -113,9 +113,9 @@ pub(super) fn assess(
         decided_at: scene.clock,
     };
     scene.working.put(idempotency_key, Row::Idempotency(entry));
-    let policy = scene.policy(org_id, row.basis.pack)?;
-    note(emitter, &row, &policy);
     let key = Key::Decision(org_id, Flow::Payin, identity.session, row.attempt);
+    let policy = scene.policy_of(key, &row)?;
+    note(emitter, &row, &policy);
     answer(emitter, &row, &policy, false)?;
     scene.working.put(key, Row::Decision(Box::new(row)));
     Ok(())
@@ -124,7 +124,7 @@ pub(super) fn assess(
 /// What only the record's own time and headers can tell.
 fn check(scene: &Scene<'_>, request: &PayinRequest, envelope: &Envelope<'_>) -> Result<(), Fail> {
     let mut faults: Vec<FieldFault> = Vec::new();
-    faults.extend(assess::check_occurred_at(request, scene.clock));
+    faults.extend(assess::check_occurred_at(request, scene.timestamp));
     if let Some(key) = envelope.idempotency_key {
         let printable = key.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_CHARS || !printable {
@@ -157,7 +157,7 @@ fn repeat(
         };
         return Err(Fail::Refused(refusal, None));
     }
-    let policy = scene.policy(org, row.basis.pack)?;
+    let policy = scene.policy_of(key, &row)?;
     emitter.note(Note::Repeated);
     answer(emitter, &row, &policy, true)
 }
@@ -182,11 +182,12 @@ fn note(emitter: &mut Emitter<'_>, row: &DecisionRow, policy: &Policy) {
     }
 }
 
-/// When the event happened: what the caller says, else the envelope if its time is one, else now.
-pub(super) fn event_time(clock: Ms, request: &PayinRequest, envelope: &Envelope<'_>) -> Ms {
+/// When the event happened: what the caller says, else the envelope if its time is one, else the record's
+/// own log time. The clock takes no part: where the log's time went back, the event is a late one.
+pub(super) fn event_time(timestamp: Ms, request: &PayinRequest, envelope: &Envelope<'_>) -> Ms {
     let bounds = -limits::OCCURRED_BEFORE_MS..=limits::OCCURRED_AFTER_MS;
-    let envelope_time = envelope.time.filter(|time| bounds.contains(&time.since(clock)));
-    request.occurred_at.or(envelope_time).unwrap_or(clock)
+    let envelope_time = envelope.time.filter(|time| bounds.contains(&time.since(timestamp)));
+    request.occurred_at.or(envelope_time).unwrap_or(timestamp)
 }
 
 /// The event that a request is at `at`, and its entities.
@@ -216,7 +217,7 @@ fn decide(
     let policy = scene.policy_in_force(org.id, Flow::Payin)?;
     let lists = scene.working.get::<ListsRow>(&Key::Lists(org.id))?.map(|row| row.digest);
     let settings = scene.settings(org.id, Flow::Payin)?;
-    let at = event_time(scene.clock, request, envelope);
+    let at = event_time(scene.timestamp, request, envelope);
     let (event, entities) = event(scene, org, request, at);
     let mut heads = Heads::take(event, &entities, scene.working)?;
     let computed = heads.values(policy.computed(), scene.working)?;

@@ -19,9 +19,12 @@ pub struct Engine {
     pub probes: bool,
 }
 
-/// The versions a binary supports.
+/// The versions a binary supports, and those of which it still has the texts.
 #[derive(Debug, Clone)]
-pub struct Engines(Vec<Engine>);
+pub struct Engines {
+    supported: Vec<Engine>,
+    retired: Vec<Engine>,
+}
 
 /// The shipped documents do not compile; the tests hold that they do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,24 +49,36 @@ impl Engines {
             BrokenCatalogue(lines.join("; "))
         })?;
         let engine = Engine { version: SHIPPED_VERSION, catalogue: Arc::new(catalogue), probes: false };
-        Ok(Self(vec![engine]))
+        Ok(Self::of(vec![engine]))
     }
 
     /// A set of engines of one's own making.
     #[must_use]
     pub fn of(engines: Vec<Engine>) -> Self {
-        Self(engines)
+        Self { supported: engines, retired: Vec::new() }
+    }
+
+    /// With versions that are run no more and whose decisions are still shown.
+    #[must_use]
+    pub fn with_retired(self, retired: Vec<Engine>) -> Self {
+        Self { retired, ..self }
     }
 
     /// A version, if it is supported.
     #[must_use]
     pub fn get(&self, version: u32) -> Option<&Engine> {
-        self.0.iter().find(|engine| engine.version == version)
+        self.supported.iter().find(|engine| engine.version == version)
+    }
+
+    /// What a decision of a version is shown with: the documents it was made with, whatever is in force now.
+    #[must_use]
+    pub fn shows(&self, version: u32) -> Option<&Engine> {
+        self.supported.iter().chain(&self.retired).find(|engine| engine.version == version)
     }
 
     /// The versions supported.
     #[must_use]
     pub fn versions(&self) -> Vec<u32> {
-        self.0.iter().map(|engine| engine.version).collect()
+        self.supported.iter().map(|engine| engine.version).collect()
     }
 }

@@ -84,7 +84,7 @@ fn assess(
         }
         Err(_) => Vec::new(),
     };
-    let at = event_time(scene.clock, request, envelope);
+    let at = event_time(scene.timestamp, request, envelope);
     let (event, entities) = event(scene, org, request, at);
     for entity in entities {
         features::wants(event, entity, &windows, scene.working, wanted);

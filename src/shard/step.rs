@@ -1,6 +1,6 @@
 //! One record after the other: what a shard is, and what a step does with a record.
 
-use crate::base::hash::{Digest256, sha256};
+use crate::base::hash::sha256;
 use crate::base::id::OrgId;
 use crate::base::position::{Partition, Position};
 use crate::base::time::Ms;
@@ -16,6 +16,7 @@ use crate::shard::effects::Effects;
 use crate::shard::engine::{Engine, Engines};
 use crate::shard::policies::Policies;
 use crate::shard::{assess, commands, dead_letter, plan};
+use crate::state::decision_row::DecisionRow;
 use crate::state::key::Key;
 use crate::state::working::{Missing, WorkingSet};
 use crate::wire::envelope::DeadCode;
@@ -105,6 +106,7 @@ pub(super) struct Scene<'a> {
     /// The record's own log timestamp.
     pub(super) timestamp: Ms,
     pub(super) engine: &'a Engine,
+    engines: &'a Engines,
     pub(super) working: &'a mut WorkingSet,
     policies: &'a mut Policies,
 }
@@ -124,8 +126,11 @@ impl Scene<'_> {
         self.policies.in_force(self.engine, org, flow, self.working)
     }
 
-    pub(super) fn policy(&mut self, org: OrgId, pack: Option<Digest256>) -> Result<Arc<Policy>, Missing> {
-        self.policies.compiled(self.engine, org, pack, self.working)
+    /// The policy that a decision was made with, for its numbers and texts: they are of its own engine
+    /// version, which may be none that is run any more.
+    pub(super) fn policy_of(&mut self, key: Key, row: &DecisionRow) -> Result<Arc<Policy>, Missing> {
+        let engine = self.engines.shows(row.basis.engine).ok_or(Missing::Broken(key))?;
+        self.policies.compiled(engine, row.organization, row.basis.pack, self.working)
     }
 
     pub(super) fn settings(&self, org: OrgId, flow: Flow) -> Result<ScoringSettings, Missing> {
@@ -180,6 +185,7 @@ impl Shard {
             clock: self.core.clock.max(planned.timestamp),
             timestamp: planned.timestamp,
             engine,
+            engines: &self.engines,
             working: &mut self.working,
             policies: &mut self.policies,
         };
@@ -249,6 +255,7 @@ impl Shard {
             clock,
             timestamp: planned.timestamp,
             engine,
+            engines: &self.engines,
             working: &mut self.working,
             policies: &mut self.policies,
         };

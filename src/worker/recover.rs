@@ -3,10 +3,11 @@
 use crate::base::hash::{crc32, sha256};
 use crate::base::limits;
 use crate::base::position::{Offset, OutputRef, Partition, Topic, TopicPartition};
-use crate::log::{Bounds, Log, LogError, PollLimit};
+use crate::log::{Bounds, Log, LogError, PollLimit, Stored};
 use crate::shard::core::Core;
 use crate::wire::chain::{ChainReader, Link, Taken};
 use crate::wire::envelope::{Envelope, RecordType};
+use crate::wire::internal::{self, Genesis};
 use crate::wire::record::Content;
 use crate::worker::checkpoint::Meta;
 use crate::worker::outbox::Landed;
@@ -91,19 +92,40 @@ pub fn plan(found: Found) -> Plan {
 pub(super) fn look(log: &dyn Log, partition: Partition, checkpoint: Option<Meta>) -> Result<Found, LogError> {
     let requests = TopicPartition::new(Topic::Requests, partition);
     let bounds = log.bounds(requests)?;
-    let applied = match checkpoint.as_ref().and_then(|meta| meta.core.applied) {
-        Some(applied) if applied.offset >= bounds.start && applied.offset < bounds.end => {
-            let one = PollLimit { records: 1, bytes: 1 };
-            let record = log.reader(requests, applied.offset)?.poll(one)?.into_iter().next();
-            record.filter(|record| record.offset == applied.offset).map(|record| crc32(&[&record.content]))
-        }
-        _ => None,
+    let core = checkpoint.as_ref().map(|meta| &meta.core);
+    let applied = match core.and_then(|core| core.applied) {
+        Some(applied) => record_at(log, requests, bounds, applied.offset)?,
+        None => None,
     };
-    let genesis = find_genesis(log, requests, bounds)?;
+    let applied = applied.map(|record| crc32(&[&record.content]));
+    let genesis = match core.and_then(|core| core.genesis) {
+        // Where the checkpoint's genesis was trimmed, another one in the log is a dead letter, not its own.
+        Some(mark) => record_at(log, requests, bounds, mark.offset)?.map(|record| {
+            let content = Content::read(&record.content).ok();
+            (record.offset, sha256(content.and_then(|content| content.value).unwrap_or_default()))
+        }),
+        None => find_genesis(log, requests, bounds)?,
+    };
     Ok(Found { bounds, checkpoint, applied, genesis })
 }
 
-/// The first genesis record near the log's start; what stands before it are dead letters and few.
+/// The record at exactly this offset, if the log holds it.
+fn record_at(
+    log: &dyn Log,
+    of: TopicPartition,
+    bounds: Bounds,
+    at: Offset,
+) -> Result<Option<Stored>, LogError> {
+    if at < bounds.start || at >= bounds.end {
+        return Ok(None);
+    }
+    let one = PollLimit { records: 1, bytes: 1 };
+    let record = log.reader(of, at)?.poll(one)?.into_iter().next();
+    Ok(record.filter(|record| record.offset == at))
+}
+
+/// The first genesis record near the log's start; what stands before it are dead letters and few, among
+/// them what is called a genesis and cannot be read as one.
 fn find_genesis(
     log: &dyn Log,
     requests: TopicPartition,
@@ -117,8 +139,9 @@ fn find_genesis(
     Ok(first.iter().find_map(|record| {
         let content = Content::read(&record.content).ok()?;
         let envelope = Envelope::read(&content).ok()?;
-        let is_genesis = envelope.kind == RecordType::Genesis;
-        is_genesis.then(|| (record.offset, sha256(content.value.unwrap_or_default())))
+        let body = content.value.unwrap_or_default();
+        let is_genesis = envelope.kind == RecordType::Genesis && internal::read::<Genesis>(body).is_ok();
+        is_genesis.then(|| (record.offset, sha256(body)))
     }))
 }
 

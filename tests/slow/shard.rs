@@ -2,6 +2,7 @@
 
 use crate::data;
 use clausum::base::time::Ms;
+use clausum::wire::record::Content;
 use clausum::worker::Options;
 use clausum::worker::local::Local;
 use serde_json::{Value, json};
@@ -83,4 +84,19 @@ fn what_cannot_be_decided_is_answered_and_the_rest_goes_on() {
     assert_eq!(unknown.reply, None, "a dead letter has no answer");
     let (status, _) = decide(&mut local, "4", &json!({"amount": 1, "currency": "MXN"}));
     assert_eq!(status, 200);
+}
+
+#[test]
+fn an_event_is_as_late_as_its_record_says() {
+    let (mut local, clock) = data::local(NOON, Options::default());
+    let body = json!({"amount": 5, "currency": "MXN", "email": "a@example.com"});
+    decide(&mut local, "1", &body);
+    clock.set(Ms(NOON - 7_200_000));
+    decide(&mut local, "2", &body);
+    let answers = local.decisions().unwrap();
+    let content = Content::read(&answers.last().unwrap().content).unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(content.value.unwrap()).unwrap();
+    let record = &answer["record"];
+    assert_eq!(record["event_time"], json!(Ms(NOON - 7_200_000).to_string()), "the record's own log time");
+    assert_eq!(record["decided_at"], json!(Ms(NOON).to_string()), "the clock does not go back");
 }

@@ -15,6 +15,9 @@ pub enum Landing {
     AckLost,
     /// It becomes durable and is acknowledged, and a copy stays that [`MemoryLog::land_copy`] may land.
     Copied,
+    /// Its first records, so many, become durable and the others are gone; its producer hears
+    /// [`AppendError::Closed`].
+    Torn(usize),
     /// It is gone, and its producer hears why.
     Failed(AppendError),
     /// It is gone, and nobody hears of it.
@@ -57,7 +60,10 @@ impl MemoryLog {
         let timestamp = self.inner.clock.now();
         let mut news = News::default();
         let mut state = self.inner.state();
-        let Some(batch) = state.next_batch(producer, to) else { return false };
+        let Some(mut batch) = state.next_batch(producer, to) else { return false };
+        if let Landing::Torn(first) = how {
+            batch.records.truncate(first);
+        }
         let lands = !matches!(how, Landing::Failed(_) | Landing::Dropped);
         let landed = if lands { state.land(to, &batch.records, timestamp, &mut news) } else { None };
         if how == Landing::Copied {
@@ -66,7 +72,9 @@ impl MemoryLog {
         drop(state);
         let answer = match how {
             Landing::Acked | Landing::Copied => landed.map(Ok),
-            Landing::AckLost => Some(Err(AppendError::Closed("the acknowledgement was lost".to_owned()))),
+            Landing::AckLost | Landing::Torn(_) => {
+                Some(Err(AppendError::Closed("the acknowledgement was lost".to_owned())))
+            }
             Landing::Failed(error) => Some(Err(error)),
             Landing::Dropped => None,
         };

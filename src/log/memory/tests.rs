@@ -111,6 +111,15 @@ fn an_acknowledgement_may_be_lost_and_a_batch_may_land_again() {
 }
 
 #[test]
+fn of_a_torn_batch_the_first_records_land() {
+    let (log, _) = log();
+    let told = append(&log.handle(A), decisions(), &[b"1", b"2", b"3"]);
+    assert!(log.land(A, decisions(), Landing::Torn(2)));
+    assert!(matches!(heard(&told), Some(Err(AppendError::Closed(_)))));
+    assert_eq!(text(&log, decisions()), "0:1 1:2");
+}
+
+#[test]
 fn appends_fail_at_once_or_later() {
     let (log, _) = log();
     let a = log.handle(A);
