@@ -58,6 +58,11 @@ impl Engines {
         Self { supported: engines, retired: Vec::new() }
     }
 
+    /// Any version, for what is the same in all.
+    pub(super) fn first(&self) -> Option<&Engine> {
+        self.supported.first()
+    }
+
     /// With versions that are run no more and whose decisions are still shown.
     #[must_use]
     pub fn with_retired(self, retired: Vec<Engine>) -> Self {

@@ -50,7 +50,7 @@ pub enum Stepped {
 /// Why a record must not be applied by this worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// It puts an engine version in force that this binary cannot run.
+    /// It puts an engine version in force, or stands behind one, that this binary cannot run.
     Engine(u32),
 }
 
@@ -201,6 +201,9 @@ impl Shard {
     /// # Errors
     /// Stored state is broken; the shard is to be reopened.
     pub fn step(&mut self, planned: &Planned<'_>, effects: &mut Effects) -> Result<Stepped, BrokenState> {
+        if self.core.genesis.is_some() && self.engines.get(self.core.engine).is_none() {
+            return Ok(Stepped::Stop(Stop::Engine(self.core.engine)));
+        }
         let mark = effects.mark();
         let clock = self.core.clock.max(planned.timestamp);
         if let Decoded::Partition(command) = &planned.decoded
@@ -245,10 +248,10 @@ impl Shard {
         clock: Ms,
         effects: &mut Effects,
     ) -> Result<Result<Chains, Missing>, Panicked> {
-        let Some(engine) = self.engines.get(self.core.engine.max(1)) else {
-            return Err(Panicked);
-        };
         let before_genesis = self.core.genesis.is_none();
+        // What stands before genesis has the same outcome in every version.
+        let engine = if before_genesis { self.engines.first() } else { self.engines.get(self.core.engine) };
+        let Some(engine) = engine else { return Err(Panicked) };
         let mut scene = Scene {
             partition: self.partition,
             offset: planned.offset,

@@ -1,23 +1,25 @@
 //! Checkpoints: what is frozen, what they say, and their writing off the hot thread.
 
-use crate::base::position::Offset;
+use crate::base::position::{Offset, OutputRef};
 use crate::shard::core::Core;
 use crate::state::codec::{BadRow, Decoder, Encoder};
 use crate::state::key::Key;
 use crate::state::working::Frozen;
 use crate::store::{Store, StoreError, Write};
+use crate::worker::outbox::Landed;
 use std::sync::Arc;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What a store's checkpoint says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meta {
     /// The shard beside its rows.
     pub core: Core,
-    /// Per output topic, an offset from which the topic is to be read to find what follows the core's
-    /// last output.
-    pub outputs: [Offset; 3],
+    /// Per output topic, the last output known to be in the log when this was written, the core's last or
+    /// one behind it. From there, and not from before, the topic is to be read for what follows: what
+    /// stands before it may be chained to it and still have been taken by nobody.
+    pub outputs: [Option<Landed>; 3],
 }
 
 impl Meta {
@@ -26,7 +28,13 @@ impl Meta {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::versioned(VERSION);
         self.core.encode(&mut out);
-        self.outputs.iter().for_each(|offset| out.number(offset.0));
+        for landed in self.outputs {
+            out.option(landed, |out, landed| {
+                out.number(landed.output.offset.0);
+                out.number(u64::from(landed.output.index));
+                out.number(landed.at.0);
+            });
+        }
         out.finish()
     }
 
@@ -40,9 +48,12 @@ impl Meta {
             return Err(input.bad("a checkpoint of a known version"));
         }
         let core = Core::decode(&mut input)?;
-        let mut outputs = [Offset(0); 3];
-        for offset in &mut outputs {
-            *offset = Offset(input.number()?);
+        let mut outputs = [None; 3];
+        for landed in &mut outputs {
+            *landed = input.option(|input| {
+                let output = OutputRef { offset: Offset(input.number()?), index: input.small()? };
+                Ok(Landed { output, at: Offset(input.number()?) })
+            })?;
         }
         input.end()?;
         Ok(Self { core, outputs })
@@ -114,14 +125,13 @@ pub(super) enum Progress {
 #[derive(Debug)]
 pub(super) struct Awaiting {
     pub(super) frozen: Frozen,
-    pub(super) meta: Meta,
+    pub(super) core: Core,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::hash::sha256;
-    use crate::base::position::OutputRef;
     use crate::base::time::Ms;
     use crate::shard::core::{Applied, GenesisMark};
 
@@ -136,7 +146,11 @@ mod tests {
                 epoch: Offset(3),
                 chains: [Some(OutputRef { offset: Offset(8), index: 2 }), None, None],
             },
-            outputs: [Offset(4), Offset(0), Offset(1)],
+            outputs: [
+                Some(Landed { output: OutputRef { offset: Offset(9), index: 0 }, at: Offset(4) }),
+                None,
+                None,
+            ],
         };
         let bytes = meta.encode();
         assert_eq!(Meta::decode(&bytes), Ok(meta));

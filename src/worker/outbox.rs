@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 /// An output that the log acknowledged, or that was read back from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Landed {
-    pub(super) output: OutputRef,
-    /// Where it stands in its topic.
-    pub(super) at: Offset,
+pub struct Landed {
+    /// The output.
+    pub output: OutputRef,
+    /// Where it stands in its topic, behind everything before it in the chain.
+    pub at: Offset,
 }
 
 /// The outputs of one partition.

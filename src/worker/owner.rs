@@ -293,10 +293,7 @@ impl Owner {
     ) -> Result<Box<Running>, Failure> {
         let log = &*self.parts.log;
         if let Some(mut running) = held {
-            let from = running.outbox.landed().map(|landed| landed.map_or(Offset(0), |landed| landed.at));
-            let mut known = running.shard.core().clone();
-            known.chains = running.outbox.landed().map(|landed| landed.map(|landed| landed.output));
-            let landed = recover::read_tails(log, self.partition, &known, &from)?;
+            let landed = recover::read_tails(log, self.partition, running.outbox.landed())?;
             running.outbox.restart(landed);
             running.emitted = outputs(landed);
             (running.epoch, running.nonce, running.inbox) = (announced.first, nonce, inbox);
@@ -310,13 +307,13 @@ impl Owner {
         };
         let found = recover::look(log, self.partition, checkpoint)?;
         let start = found.bounds.start;
-        let (core, from) = match recover::plan(found) {
-            Plan::FromStart => (Core::default(), [Offset(0); 3]),
+        let (core, known) = match recover::plan(found) {
+            Plan::FromStart => (Core::default(), [None; 3]),
             Plan::FromCheckpoint(meta) => (meta.core, meta.outputs),
             Plan::Refuse(refused) => return Err(Failure::Poison(refused.to_string())),
         };
         self.parts.directory.opened(self.partition, directory(&*store)?);
-        let landed = recover::read_tails(log, self.partition, &core, &from)?;
+        let landed = recover::read_tails(log, self.partition, known)?;
         let next = core.next().max(start);
         let reader = log.reader(TopicPartition::new(Topic::Requests, self.partition), next)?;
         tracing::info!(partition = self.partition.0, epoch = announced.first.0, from = next.0, "opening");

@@ -2,9 +2,8 @@
 
 use crate::base::hash::{crc32, sha256};
 use crate::base::limits;
-use crate::base::position::{Offset, OutputRef, Partition, Topic, TopicPartition};
+use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::log::{Bounds, Log, LogError, PollLimit, Stored};
-use crate::shard::core::Core;
 use crate::wire::chain::{ChainReader, Link, Taken};
 use crate::wire::envelope::{Envelope, RecordType};
 use crate::wire::internal::{self, Genesis};
@@ -145,17 +144,16 @@ fn find_genesis(
     }))
 }
 
-/// Reads every output topic to its end under the reader's rule, from where the core's last outputs are:
+/// Reads every output topic to its end under the reader's rule, from the last output known to be there:
 /// what the log holds of this shard's outputs.
 pub(super) fn read_tails(
     log: &dyn Log,
     partition: Partition,
-    core: &Core,
-    from: &[Offset; 3],
+    known: [Option<Landed>; 3],
 ) -> Result<[Option<Landed>; 3], LogError> {
     let mut landed = [None; 3];
-    for ((slot, topic), from) in landed.iter_mut().zip(Topic::OUTPUTS).zip(from) {
-        *slot = read_tail(log, TopicPartition::new(topic, partition), core.chain(topic), *from)?;
+    for ((slot, topic), known) in landed.iter_mut().zip(Topic::OUTPUTS).zip(known) {
+        *slot = read_tail(log, TopicPartition::new(topic, partition), known)?;
     }
     Ok(landed)
 }
@@ -163,14 +161,13 @@ pub(super) fn read_tails(
 fn read_tail(
     log: &dyn Log,
     of: TopicPartition,
-    last: Option<OutputRef>,
-    from: Offset,
+    known: Option<Landed>,
 ) -> Result<Option<Landed>, LogError> {
     let bounds = log.bounds(of)?;
-    let from = from.clamp(bounds.start, bounds.end);
-    let mut reader = log.reader(of, from)?;
-    let mut chain = ChainReader::after(last);
-    let mut landed = last.map(|output| Landed { output, at: from });
+    let from = known.map_or(Offset(0), |known| known.at);
+    let mut reader = log.reader(of, from.clamp(bounds.start, bounds.end))?;
+    let mut chain = ChainReader::after(known.map(|known| known.output));
+    let mut landed = known;
     loop {
         let records = reader.poll(SLICE)?;
         if records.is_empty() {
@@ -189,7 +186,13 @@ fn read_tail(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shard::core::{Applied, GenesisMark};
+    use crate::base::clock::ManualClock;
+    use crate::base::time::Ms;
+    use crate::log::memory::{MemoryLog, Producer};
+    use crate::shard::core::{Applied, Core, GenesisMark};
+    use crate::wire::header;
+    use crate::wire::record::Builder;
+    use std::sync::Arc;
 
     fn found(checkpoint: Option<(u64, u32)>, applied: Option<u32>, genesis: Option<&[u8]>) -> Found {
         let mark = GenesisMark { offset: Offset(0), digest: sha256(b"ours") };
@@ -199,7 +202,7 @@ mod tests {
                 applied: Some(Applied { offset: Offset(offset), checksum }),
                 ..Core::default()
             },
-            outputs: [Offset(0); 3],
+            outputs: [None; 3],
         });
         Found {
             bounds: Bounds { start: Offset(0), end: Offset(9) },
@@ -228,5 +231,22 @@ mod tests {
             refuse(Refused::OtherRecord(Offset(5)))
         );
         assert_eq!(plan(found(Some((50, 1)), None, Some(b"ours"))), refuse(Refused::Outside(Offset(50))));
+    }
+
+    #[test]
+    fn what_stands_before_the_last_output_was_taken_by_nobody() {
+        let log = MemoryLog::auto_flush(1, Arc::new(ManualClock::new(Ms(0), 0))).handle(Producer(1));
+        let events = TopicPartition::new(Topic::Events, Partition(0));
+        // The first batch failed, the second landed; both were handed over again, and the first landed.
+        for (at, prev) in [("1", "0/0"), ("0", "-")] {
+            let mut record = Builder::new(b"", Some(b"{}")).unwrap();
+            record.header(header::POSITION, format!("0:{at}").as_bytes()).unwrap();
+            record.header(header::INDEX, b"0").unwrap();
+            record.header(header::PREV, prev.as_bytes()).unwrap();
+            log.append(events, vec![record.finish()], Box::new(|_| ())).unwrap();
+        }
+        let last = Landed { output: "0/0".parse().unwrap(), at: Offset(1) };
+        assert_eq!(read_tail(&log, events, Some(last)), Ok(Some(last)));
+        assert_eq!(read_tail(&log, events, None), Ok(Some(last)));
     }
 }

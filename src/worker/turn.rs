@@ -1,7 +1,7 @@
 //! The turn: poll, plan, step, emit, checkpoint. Nobody else moves a shard forward.
 
 use crate::base::limits;
-use crate::base::position::{Offset, Topic};
+use crate::base::position::Topic;
 use crate::log::{PollLimit, Stored};
 use crate::shard::decode::Planned;
 use crate::shard::effects::Effects;
@@ -10,7 +10,6 @@ use crate::state::key::Key;
 use crate::wire::header;
 use crate::worker::ack::Ack;
 use crate::worker::checkpoint::{Awaiting, Job, JobDone, Meta, Progress};
-use crate::worker::outbox::Landed;
 use crate::worker::running::{Failure, Running};
 use crate::worker::{Options, Parts};
 
@@ -168,19 +167,18 @@ impl Running {
             || now.saturating_sub(self.frozen_at).as_millis() >= u128::from(options.checkpoint_ms)
             || self.shard.working().dirty_rows() >= options.checkpoint_rows;
         if matches!(self.progress, Progress::None) && due && next > self.frozen_next {
-            let from = self.outbox.landed().map(|landed: Option<Landed>| landed.map_or(Offset(0), |l| l.at));
-            let meta = Meta { core: self.shard.core().clone(), outputs: from };
-            self.progress = Progress::Awaiting(Awaiting { frozen: self.shard.working().freeze(), meta });
+            let core = self.shard.core().clone();
+            self.progress = Progress::Awaiting(Awaiting { frozen: self.shard.working().freeze(), core });
             self.frozen_at = now;
             self.frozen_next = next;
         }
         match std::mem::replace(&mut self.progress, Progress::None) {
-            Progress::Awaiting(ready) if self.outbox.holds(&ready.meta.core.chains) => {
+            Progress::Awaiting(ready) if self.outbox.holds(&ready.core.chains) => {
                 self.progress = Progress::Writing { rows: ready.frozen.rows.len(), began: now };
                 self.job = Some(Job {
                     store: std::sync::Arc::clone(&self.store),
                     frozen: ready.frozen,
-                    meta: ready.meta.encode(),
+                    meta: Meta { core: ready.core, outputs: self.outbox.landed() }.encode(),
                     incarnation: self.incarnation,
                 });
             }
