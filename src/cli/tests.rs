@@ -85,7 +85,7 @@ fn what_makes_no_sense_is_refused() {
         "log cat everything",
         "log cat requests --partition 70000",
         "rules check",
-        "simulate",
+        "simulate --seeds many",
         "serve --no",
     ];
     for line in lines {

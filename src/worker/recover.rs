@@ -158,11 +158,7 @@ pub(super) fn read_tails(
     Ok(landed)
 }
 
-fn read_tail(
-    log: &dyn Log,
-    of: TopicPartition,
-    known: Option<Landed>,
-) -> Result<Option<Landed>, LogError> {
+fn read_tail(log: &dyn Log, of: TopicPartition, known: Option<Landed>) -> Result<Option<Landed>, LogError> {
     let bounds = log.bounds(of)?;
     let from = known.map_or(Offset(0), |known| known.at);
     let mut reader = log.reader(of, from.clamp(bounds.start, bounds.end))?;
