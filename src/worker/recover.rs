@@ -34,7 +34,7 @@ pub enum Plan {
     /// Begin with the first record of the log.
     FromStart,
     /// Begin behind the checkpoint.
-    FromCheckpoint(Meta),
+    FromCheckpoint(Box<Meta>),
     /// Neither is sound.
     Refuse(Refused),
 }
@@ -80,9 +80,9 @@ pub fn plan(found: Found) -> Plan {
         return Plan::Refuse(Refused::ForeignLog);
     }
     match (meta.core.applied, found.applied) {
-        (None, _) => Plan::FromCheckpoint(meta),
+        (None, _) => Plan::FromCheckpoint(Box::new(meta)),
         (Some(applied), None) => Plan::Refuse(Refused::Outside(applied.offset)),
-        (Some(applied), Some(checksum)) if applied.checksum == checksum => Plan::FromCheckpoint(meta),
+        (Some(applied), Some(checksum)) if applied.checksum == checksum => Plan::FromCheckpoint(Box::new(meta)),
         (Some(applied), Some(_)) => Plan::Refuse(Refused::OtherRecord(applied.offset)),
     }
 }
