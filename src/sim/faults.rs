@@ -3,7 +3,8 @@
 use super::invariant::Breach;
 use super::world::World;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
-use crate::log::memory::Producer;
+use super::traffic::commands::announcement;
+use crate::log::memory::{Landing, Producer, Waiting};
 use crate::log::{AppendError, LogError};
 use crate::store::StoreError;
 
@@ -22,6 +23,7 @@ impl World {
             faults.trim,
             faults.land_copy,
             faults.engine,
+            faults.announce,
             60,
         ];
         let total: u64 = rates.iter().sum();
@@ -39,6 +41,7 @@ impl World {
             7 => self.trim(),
             8 => self.land_copy(),
             9 => self.change_engine(),
+            10 => self.announce(),
             _ => self.mend()?,
         }
         Ok(())
@@ -69,14 +72,39 @@ impl World {
             process.owners.values_mut().for_each(super::node::Owned::write_unheard);
         }
         self.kill(node);
-        match self.chance.below(4) {
-            0 | 1 => self.log.drop_waiting(producer, None),
-            2 => {
-                let of = Topic::ALL.get(self.chance.size(0, 3)).copied().unwrap_or(Topic::Events);
-                let partition = self.any_partition();
-                self.log.drop_waiting(producer, Some(TopicPartition::new(of, partition)));
+        let waiting = self.log.waiting().into_iter().filter(|waiting| waiting.producer == producer);
+        for Waiting { to, .. } in waiting.collect::<Vec<_>>() {
+            match self.chance.below(4) {
+                0 => {}
+                1 => {
+                    // It ended while it wrote: of one batch the first records are there.
+                    self.count("batch torn");
+                    let first = self.chance.size(1, 4);
+                    self.log.land(producer, to, Landing::Torn(first));
+                    self.log.drop_waiting(producer, Some(to));
+                }
+                _ => self.log.drop_waiting(producer, Some(to)),
             }
-            _ => {}
+        }
+    }
+
+    /// The announcement of a worker that ended long ago lands late.
+    fn announce(&mut self) {
+        self.count("late announcement");
+        let partition = self.any_partition();
+        let nonce = format!("elsewhere-{}", self.serial());
+        self.append(partition, vec![announcement(&nonce)]);
+    }
+
+    /// A worker that finds itself superseded takes back what it has on the way to the outputs of a
+    /// partition; it will hand it over again.
+    pub(super) fn purge(&mut self, producer: Producer, partition: Partition) {
+        if self.chance.one_in(2) {
+            return;
+        }
+        self.count("purge");
+        for topic in Topic::OUTPUTS {
+            self.log.drop_waiting(producer, Some(TopicPartition::new(topic, partition)));
         }
     }
 

@@ -178,6 +178,10 @@ impl Owned {
         self.status.applied()
     }
 
+    pub(super) fn phase(&self) -> Phase {
+        self.status.phase()
+    }
+
     pub(super) fn is_parked(&self) -> bool {
         self.status.phase() == Phase::Parked
     }

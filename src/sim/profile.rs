@@ -35,6 +35,7 @@ pub(super) struct Faults {
     pub(super) trim: u64,
     pub(super) copy_folder: u64,
     pub(super) land_copy: u64,
+    pub(super) announce: u64,
     /// Of a thousand landings.
     pub(super) landing_fails: u64,
     pub(super) landing_lost: u64,
@@ -42,16 +43,17 @@ pub(super) struct Faults {
     pub(super) landing_copied: u64,
     /// Of a thousand commits.
     pub(super) commit: u64,
-    /// Steps between record and engine change; 0 for none.
     pub(super) engine: u64,
 }
 
 impl Profile {
     pub(super) fn draw(chance: &mut Chance) -> Self {
         let calm = chance.one_in(12);
+        let storm = chance.one_in(6);
         let mut rate = |most: u64| match chance.below(4) {
-            0 => 0,
+            _ if storm => most * 2,
             _ if calm => 0,
+            0 => 0,
             1 => most.div_ceil(10),
             2 => most.div_ceil(3),
             _ => most,
@@ -67,12 +69,13 @@ impl Profile {
             trim: rate(25),
             copy_folder: rate(30),
             land_copy: rate(200),
+            announce: rate(40),
             landing_fails: rate(120),
             landing_lost: rate(12),
             landing_torn: rate(40),
             landing_copied: rate(100),
             commit: rate(200),
-            engine: rate(3),
+            engine: rate(8),
         };
         Self {
             partitions: u16::try_from(chance.between(1, 3)).unwrap_or(1),

@@ -16,6 +16,7 @@ use crate::base::position::{Partition, Topic, TopicPartition};
 use crate::log::memory::{MemoryLog, Producer};
 use crate::log::{AppendError, Log, Stored};
 use crate::worker::owner::{End, OwnerTurn};
+use crate::worker::status::Phase;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -160,10 +161,17 @@ impl World {
 
     /// Turns an owner, and does what its end asks for.
     pub(super) fn turn(&mut self, node: usize, partition: Partition) -> Result<Option<OwnerTurn>, Breach> {
-        let owned = self.nodes.get_mut(node).and_then(|node| node.owned(partition));
-        let Some(owned) = owned else { return Ok(None) };
+        let Some(process) = self.nodes.get_mut(node).and_then(|node| node.process.as_mut()) else {
+            return Ok(None);
+        };
+        let producer = process.producer;
+        let Some(owned) = process.owners.get_mut(&partition) else { return Ok(None) };
+        let ran = owned.phase() == Phase::Running;
         let turned = owned.turn()?;
-        let serial = owned.serial;
+        let (serial, superseded) = (owned.serial, ran && owned.phase() == Phase::Opening);
+        if superseded {
+            self.purge(producer, partition);
+        }
         self.mix(format!("turn {serial} {turned:?}").as_bytes());
         match &turned {
             OwnerTurn::Ended(End::Left) => {

@@ -136,12 +136,18 @@ impl Traffic {
         self.own(member, RecordType::ApiKey, &body)
     }
 
-    /// Emits three events, or panics half-way.
+    /// Emits some events, or panics half-way.
     pub(in crate::sim) fn probe(&mut self) -> Shipment {
         let member = self.member();
-        let (events, panics) = (self.chance.below(4), self.chance.in_1000(400));
+        let (events, panics) = (self.chance.below(6), self.chance.in_1000(300));
         self.own(member, RecordType::Probe, &json!({"events": events, "panic": panics}))
     }
+}
+
+/// An announcement of a worker that is gone, or has not begun.
+pub(in crate::sim) fn announcement(nonce: &str) -> Bytes {
+    let body = json!({"worker": "elsewhere", "nonce": nonce, "engines": [1, 2]});
+    partition_record(RecordType::Announce, &body, nonce)
 }
 
 fn partition_record(kind: RecordType, body: &Value, id: &str) -> Bytes {

@@ -3,7 +3,7 @@
 
 mod bad;
 mod bodies;
-mod commands;
+pub(super) mod commands;
 pub(super) mod packs;
 
 use super::chance::Chance;
