@@ -215,7 +215,6 @@ fn decide(
     let session_key = Key::Session(org.id, Flow::Payin, identity.session);
     let session = scene.working.get::<SessionRow>(&session_key)?.cloned();
     let policy = scene.policy_in_force(org.id, Flow::Payin)?;
-    let lists = scene.working.get::<ListsRow>(&Key::Lists(org.id))?.map(|row| row.digest);
     let settings = scene.settings(org.id, Flow::Payin)?;
     let at = event_time(scene.timestamp, request, envelope);
     let (event, entities) = event(scene, org, request, at);
@@ -263,15 +262,7 @@ fn decide(
         attempt,
         transaction,
         verdict: verdict_part(&verdict),
-        basis: Basis {
-            engine: scene.engine.version,
-            locale: org.locale,
-            shipped_pack: policy.shipped_sha256,
-            pack: policy.own_sha256,
-            lists,
-            settings: settings.version,
-            computed,
-        },
+        basis: basis(scene, org, &policy, settings.version, computed)?,
         echo: echo(request, envelope),
         facts: facts(request, entities),
     })
@@ -332,6 +323,25 @@ fn verdict_part(verdict: &Verdict) -> VerdictPart {
         signal_errors,
         rule_errors,
     }
+}
+
+fn basis(
+    scene: &Scene<'_>,
+    org: &Organization,
+    policy: &Policy,
+    settings: u64,
+    computed: Vec<Option<i64>>,
+) -> Result<Basis, Fail> {
+    let lists = scene.working.get::<ListsRow>(&Key::Lists(org.id))?;
+    Ok(Basis {
+        engine: scene.engine.version,
+        locale: org.locale,
+        shipped_pack: policy.shipped_sha256,
+        pack: policy.own_sha256,
+        lists: lists.map(|row| row.digest),
+        settings,
+        computed,
+    })
 }
 
 fn echo(request: &PayinRequest, envelope: &Envelope<'_>) -> Echo {

@@ -82,7 +82,9 @@ pub fn plan(found: Found) -> Plan {
     match (meta.core.applied, found.applied) {
         (None, _) => Plan::FromCheckpoint(Box::new(meta)),
         (Some(applied), None) => Plan::Refuse(Refused::Outside(applied.offset)),
-        (Some(applied), Some(checksum)) if applied.checksum == checksum => Plan::FromCheckpoint(Box::new(meta)),
+        (Some(applied), Some(checksum)) if applied.checksum == checksum => {
+            Plan::FromCheckpoint(Box::new(meta))
+        }
         (Some(applied), Some(_)) => Plan::Refuse(Refused::OtherRecord(applied.offset)),
     }
 }
