@@ -90,7 +90,7 @@ impl Bench {
         let finished: Vec<Bytes> = outputs.into_iter().map(|output| output.record.finish()).collect();
         let spent = began.elapsed();
         self.offset += 1;
-        if self.offset % 64 == 0 {
+        if self.offset.is_multiple_of(64) {
             self.digest =
                 sha256(&[&self.digest[..], finished.first().map_or(&[][..], |bytes| &bytes[..])].concat())
                     .0
@@ -108,7 +108,9 @@ pub(crate) fn run(scale: Scale) {
     bench.apply(&put_organization(), usize::MAX);
     let payments = payments(scale.events * 2, 7);
     let (warm, measured) = payments.split_at(scale.events);
-    warm.iter().for_each(|record| drop(bench.apply(record, usize::MAX)));
+    for record in warm {
+        bench.apply(record, usize::MAX);
+    }
     let spent: Duration = measured.iter().map(|record| bench.apply(record, usize::MAX)).sum();
     report("step, hot: JSON in, JSON out, shipped pipeline", measured.len(), spent, &bench.digest);
 }

@@ -26,7 +26,9 @@ fn line(number: usize, text: &str) -> (i64, bytes::Bytes) {
     let body = match &line["body"] {
         Value::String(raw) => Some(raw.clone()),
         Value::Null => None,
-        json => Some(json.to_string()),
+        json @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Some(json.to_string())
+        }
     };
     let id = number.to_string();
     let record = data::record(kind, &id, body.as_deref().map(str::as_bytes), &headers);

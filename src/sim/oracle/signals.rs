@@ -148,11 +148,8 @@ impl View<'_> {
         let maximal = said("Amount exceeds the configured maximum", "El monto supera el máximo configurado");
         signal("amount_above_maximum", 100, test(maximum, |most| asked.amount > *most), maximal);
         let (email, device) = (hour("email"), hour("device"));
-        let text = self.numbered(
-            &greatest(&[email, device]),
-            "transactions in the last hour",
-            "transacciones en la última hora",
-        );
+        let (english, spanish) = ("transactions in the last hour", "transacciones en la última hora");
+        let text = self.numbered(&greatest(&[email, device]), english, spanish);
         signal("high_velocity", 35, any(&[least(email, busy), least(device, busy)]), text);
         let (english, spanish) = (
             "transactions with this card in the last hour",
