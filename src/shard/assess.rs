@@ -17,7 +17,7 @@ use crate::shard::answer::{Answer, DECISION, Emitter};
 use crate::shard::decode::Assess;
 use crate::shard::effects::Note;
 use crate::shard::features::{Event, Heads};
-use crate::shard::render;
+use crate::shard::render::Bodies;
 use crate::shard::step::{Fail, Scene};
 use crate::state::control_rows::ListsRow;
 use crate::state::decision_row::{Basis, Blocked, DecisionRow, Echo, Facts, VerdictPart};
@@ -163,10 +163,9 @@ fn repeat(
 }
 
 fn answer(emitter: &mut Emitter<'_>, row: &DecisionRow, policy: &Policy, replayed: bool) -> Result<(), Fail> {
-    let topic_body = render::topic_body(row, policy);
-    let body = render::http_body(row, policy);
-    let answer = Answer { kind: DECISION, status: 200, replayed, body, topic_body: Some(&topic_body) };
-    emitter.answer(answer).map_err(Fail::from)
+    let bodies = Bodies::of(row, policy);
+    let answer = Answer { kind: DECISION, status: 200, replayed, body: bodies.topic() };
+    emitter.answer(&answer, || bodies.http()).map_err(Fail::from)
 }
 
 fn note(emitter: &mut Emitter<'_>, row: &DecisionRow, policy: &Policy) {
