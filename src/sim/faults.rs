@@ -3,7 +3,7 @@
 use super::invariant::Breach;
 use super::world::World;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
-use super::traffic::commands::announcement;
+use super::traffic::commands;
 use crate::log::memory::{Landing, Producer, Waiting};
 use crate::log::{AppendError, LogError};
 use crate::store::StoreError;
@@ -93,7 +93,7 @@ impl World {
         self.count("late announcement");
         let partition = self.any_partition();
         let nonce = format!("elsewhere-{}", self.serial());
-        self.append(partition, vec![announcement(&nonce)]);
+        self.append(partition, vec![commands::announcement(&nonce)]);
     }
 
     /// A worker that finds itself superseded takes back what it has on the way to the outputs of a
@@ -207,9 +207,11 @@ impl World {
 
     fn change_engine(&mut self) {
         let partition = self.any_partition();
-        if let Some(shipment) = self.traffic.next_engine(partition) {
+        let model = self.models.get(usize::from(partition.0));
+        let next = model.map_or(0, super::oracle::Model::engine) + 1;
+        if (2..=super::engines::NEWEST).contains(&next) {
             self.count("engine change");
-            self.append(partition, vec![shipment.content]);
+            self.append(partition, vec![commands::engine(next)]);
         }
     }
 
