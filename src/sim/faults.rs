@@ -104,7 +104,13 @@ impl World {
         }
         self.count("purge");
         for topic in Topic::OUTPUTS {
-            self.log.drop_waiting(producer, Some(TopicPartition::new(topic, partition)));
+            let to = TopicPartition::new(topic, partition);
+            if self.chance.one_in(2) {
+                // Some of it was on the wire already; it does not listen for that any more.
+                let first = self.chance.size(1, 4);
+                self.log.land(producer, to, Landing::Torn(first));
+            }
+            self.log.drop_waiting(producer, Some(to));
         }
     }
 
