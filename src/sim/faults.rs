@@ -1,9 +1,9 @@
 //! What befalls the world beside the fates of appends and checkpoints.
 
 use super::invariant::Breach;
+use super::traffic::commands;
 use super::world::World;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
-use super::traffic::commands;
 use crate::log::memory::{Landing, Producer, Waiting};
 use crate::log::{AppendError, LogError};
 use crate::store::StoreError;

@@ -106,9 +106,8 @@ impl World {
 
     /// Lets one worker take a partition, catch up and leave; tells which.
     fn settle(&mut self, partition: Partition) -> Result<usize, Breach> {
-        let best = (0..self.nodes.len()).max_by_key(|node| {
-            self.nodes.get(*node).and_then(|worker| worker.checkpoint(partition))
-        });
+        let best = (0..self.nodes.len())
+            .max_by_key(|node| self.nodes.get(*node).and_then(|worker| worker.checkpoint(partition)));
         let node = best.unwrap_or(0);
         // A crowd of binaries comes back here: from a log in mid-upgrade, the one before the newest first.
         for engine in [2, super::engines::NEWEST] {
@@ -204,7 +203,8 @@ impl World {
                 format!("{topic}-{partition}: a replay emits {} of {count} outputs", found.len())
             })?;
             for stored in found {
-                let link = record::Content::read(&stored.content).ok().and_then(|content| Link::read(&content));
+                let link =
+                    record::Content::read(&stored.content).ok().and_then(|content| Link::read(&content));
                 let output = link.map(|link| link.output);
                 let plain = Plain::read(&stored.content).map(Plain::but_epoch);
                 let first = output.and_then(|output| due.get(&(topic, output)).copied());
@@ -256,5 +256,7 @@ fn difference(partition: Partition, content: &Content, replay: &Content) -> Stri
     let differs = |(key, value): &(&Vec<u8>, &Vec<u8>)| replay.rows.get(*key) != Some(*value);
     let first = content.rows.iter().find(differs).map(|(key, _)| key.first().copied());
     let (ours, theirs) = (content.rows.len(), replay.rows.len());
-    format!("partition {partition}: {ours} rows, {theirs} after a replay; the first that differs is {first:?}")
+    format!(
+        "partition {partition}: {ours} rows, {theirs} after a replay; the first that differs is {first:?}"
+    )
 }

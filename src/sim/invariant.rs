@@ -78,10 +78,6 @@ impl Breach {
 }
 
 /// A breach unless `holds`.
-pub(super) fn ensure(
-    holds: bool,
-    invariant: Invariant,
-    text: impl FnOnce() -> String,
-) -> Result<(), Breach> {
+pub(super) fn ensure(holds: bool, invariant: Invariant, text: impl FnOnce() -> String) -> Result<(), Breach> {
     if holds { Ok(()) } else { Err(Breach { invariant, text: text() }) }
 }

@@ -130,12 +130,8 @@ impl std::error::Error for Failure {}
 /// # Errors
 /// An invariant did not hold.
 pub fn run(seed: u64, options: &Options) -> Result<Report, Failure> {
-    let failure = |step: u64, breach: Breach| Failure {
-        seed,
-        step,
-        invariant: breach.invariant,
-        text: breach.text,
-    };
+    let failure =
+        |step: u64, breach: Breach| Failure { seed, step, invariant: breach.invariant, text: breach.text };
     let mut world = World::new(seed).map_err(|breach| failure(0, breach))?;
     let lived = world.live(options);
     lived.map_err(|breach| failure(world.report.steps, breach))?;

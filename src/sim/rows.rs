@@ -61,7 +61,7 @@ fn check_head(
 ) -> Result<(), Breach> {
     let name = || format!("{kind} {value} of {org}");
     let token = organization.token(kind, value);
-    let entity = token.and_then(|token| hash(token)).zip(EntityKind::from_text(kind));
+    let entity = token.and_then(hash).zip(EntityKind::from_text(kind));
     let (hash, kind_of) = entity.ok_or_else(|| breach(format!("{} has no token", name())))?;
     let entity = Entity { kind: kind_of, hash };
     let row = content.rows.get(&Key::Head(org, Flow::Payin, entity).encode());

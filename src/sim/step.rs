@@ -135,9 +135,8 @@ impl World {
     /// needs, it gets a copy of a better one; sometimes it gets one anyway.
     pub(super) fn furnish(&mut self, node: usize, partition: Partition) {
         let trimmed = self.trimmed.get(&partition).copied();
-        let stands = |world: &Self, node: usize| {
-            world.nodes.get(node).and_then(|worker| worker.checkpoint(partition))
-        };
+        let stands =
+            |world: &Self, node: usize| world.nodes.get(node).and_then(|worker| worker.checkpoint(partition));
         let usable = trimmed.is_none() || stands(self, node) >= trimmed;
         let copies = self.chance.in_1000(self.profile.faults.copy_folder * 5);
         // An operator who does not know lets it fail first.

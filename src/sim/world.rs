@@ -59,9 +59,8 @@ impl World {
         let time = Time::default();
         let log_clock = SimClock::new(&time, seed);
         let log = MemoryLog::new(profile.partitions, Arc::clone(&log_clock) as Arc<dyn Clock>);
-        let nodes = (0..profile.workers).map(|number| {
-            Node::new(format!("worker-{number}"), &time, seed ^ (number as u64 + 1) << 32)
-        });
+        let nodes = (0..profile.workers)
+            .map(|number| Node::new(format!("worker-{number}"), &time, seed ^ (number as u64 + 1) << 32));
         let nodes = nodes.collect();
         let traffic = Traffic::new(chance.fork(), &profile);
         let history = History::new(&log, profile.partitions)?;

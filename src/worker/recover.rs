@@ -34,7 +34,7 @@ pub enum Plan {
     /// Begin with the first record of the log.
     FromStart,
     /// Begin behind the checkpoint.
-    FromCheckpoint(Meta),
+    FromCheckpoint(Box<Meta>),
     /// Neither is sound.
     Refuse(Refused),
 }
@@ -80,9 +80,11 @@ pub fn plan(found: Found) -> Plan {
         return Plan::Refuse(Refused::ForeignLog);
     }
     match (meta.core.applied, found.applied) {
-        (None, _) => Plan::FromCheckpoint(meta),
+        (None, _) => Plan::FromCheckpoint(Box::new(meta)),
         (Some(applied), None) => Plan::Refuse(Refused::Outside(applied.offset)),
-        (Some(applied), Some(checksum)) if applied.checksum == checksum => Plan::FromCheckpoint(meta),
+        (Some(applied), Some(checksum)) if applied.checksum == checksum => {
+            Plan::FromCheckpoint(Box::new(meta))
+        }
         (Some(applied), Some(_)) => Plan::Refuse(Refused::OtherRecord(applied.offset)),
     }
 }
@@ -158,11 +160,7 @@ pub(super) fn read_tails(
     Ok(landed)
 }
 
-fn read_tail(
-    log: &dyn Log,
-    of: TopicPartition,
-    known: Option<Landed>,
-) -> Result<Option<Landed>, LogError> {
+fn read_tail(log: &dyn Log, of: TopicPartition, known: Option<Landed>) -> Result<Option<Landed>, LogError> {
     let bounds = log.bounds(of)?;
     let from = known.map_or(Offset(0), |known| known.at);
     let mut reader = log.reader(of, from.clamp(bounds.start, bounds.end))?;

@@ -3,8 +3,8 @@
 use crate::data;
 use clausum::base::time::Ms;
 use clausum::wire::record::Content;
-use clausum::worker::Options;
 use clausum::wire::record::Content;
+use clausum::worker::Options;
 use clausum::worker::local::Local;
 use serde_json::{Value, json};
 

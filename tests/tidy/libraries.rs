@@ -75,7 +75,7 @@ const JSON: &[&str] = &[
     "gateway", // `--json` output and files given by hand.
     "cli",     // Answers of the server under load.
     "load",    // Result rows of SQL, whose columns are known at run time only.
-    "rollup", // Requests as strangers write them, answers as strangers read them.
+    "rollup",  // Requests as strangers write them, answers as strangers read them.
     "sim",
 ];
 

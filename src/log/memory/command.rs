@@ -72,7 +72,9 @@ impl MemoryLog {
         drop(state);
         let answer = match how {
             Landing::Acked | Landing::Copied => landed.map(Ok),
-            Landing::AckLost | Landing::Torn(_) => Some(Err(AppendError::Closed("the acknowledgement was lost".to_owned()))),
+            Landing::AckLost | Landing::Torn(_) => {
+                Some(Err(AppendError::Closed("the acknowledgement was lost".to_owned())))
+            }
             Landing::Failed(error) => Some(Err(error)),
             Landing::Dropped => None,
         };

@@ -88,7 +88,9 @@ impl Model {
     fn of_partition(&mut self, kind: Option<&str>, body: Option<Value>) -> End {
         let Some(body) = body.filter(Value::is_object) else { return End::Dead("bad_envelope") };
         match kind {
-            Some("genesis") if self.genesis || body.get("partitions").is_none() => return End::Dead("bad_envelope"),
+            Some("genesis") if self.genesis || body.get("partitions").is_none() => {
+                return End::Dead("bad_envelope");
+            }
             Some("genesis") => {
                 self.genesis = true;
                 self.engine = version(&body, "engine");

@@ -76,7 +76,8 @@ impl Model {
         let letter = owed.letter.as_ref();
         is("ce_correlationid", letter.map(|letter| letter.id.as_str()))?;
         let trace = letter.and_then(|letter| letter.traceparent.clone());
-        let found = plain.headers.iter().find(|header| header.0 == "traceparent").map(|header| header.1.clone());
+        let found =
+            plain.headers.iter().find(|header| header.0 == "traceparent").map(|header| header.1.clone());
         ensure(trace == found, Invariant::OutputContent, || "another traceparent".to_owned())
     }
 
@@ -107,9 +108,9 @@ impl Decided {
         let is = |name: &str, due: Value| same(body.get(name), &due, name);
         let codes: Vec<_> = self.fired.iter().map(|signal| signal.code).collect();
         is("signals", json!(codes))?;
-        let details = self.fired.iter().map(|signal| {
-            json!({"code": signal.code, "weight": signal.weight, "description": signal.description})
-        });
+        let details = self.fired.iter().map(
+            |signal| json!({"code": signal.code, "weight": signal.weight, "description": signal.description}),
+        );
         is("signal_details", details.collect())?;
         let rules = self.matched.iter().map(|(id, name, score, action)| {
             json!({"rule_id": id, "name": name, "score": score, "action": action})
@@ -177,7 +178,8 @@ impl Identities {
         }
         for kind in ["payer", "email", "phone", "ip", "device", "card", "customer"] {
             let token = text(&format!("/record/tokens/{kind}"));
-            let value = decided.entities.iter().find(|entity| entity.0 == kind).map(|entity| entity.1.clone());
+            let value =
+                decided.entities.iter().find(|entity| entity.0 == kind).map(|entity| entity.1.clone());
             if token.is_empty() != value.is_none() {
                 return breach(format!("the token of {kind} {value:?} is {token:?}"));
             }

@@ -14,8 +14,7 @@ impl Model {
     pub(super) fn decide(&mut self, key: &str, asked: Asked, stamp: &Stamp, request: &Request) -> End {
         let refused = End::Rejected(400, "VALIDATION_ERROR", None);
         let (clock, engine) = (self.clock, self.engine);
-        let Some((letter, organization)) =
-            request.letter.as_ref().zip(self.organizations.get_mut(key))
+        let Some((letter, organization)) = request.letter.as_ref().zip(self.organizations.get_mut(key))
         else {
             return refused;
         };
@@ -134,6 +133,7 @@ fn conclude(
         return (3, 100, Some(format!("rule:{}", rule.0)));
     }
     let band = thresholds.iter().filter(|threshold| score >= **threshold).count();
-    let force = matched.iter().filter_map(|rule| super::model::DECISIONS.iter().position(|d| Some(*d) == rule.3));
+    let force =
+        matched.iter().filter_map(|rule| super::model::DECISIONS.iter().position(|d| Some(*d) == rule.3));
     (force.max().unwrap_or(band), score, None)
 }

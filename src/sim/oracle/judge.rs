@@ -78,7 +78,8 @@ impl Model {
         if letter.as_ref().is_none_or(|letter| letter.id != reply.id) {
             return Err(breach("the reply names another request"));
         }
-        let owed = self.owed.iter().find(|owed| owed.topic == Topic::Decisions && owed.output.offset == offset);
+        let owed =
+            self.owed.iter().find(|owed| owed.topic == Topic::Decisions && owed.output.offset == offset);
         let said = owed.map_or((200, false), Owed::status);
         ensure(said == (reply.status, reply.replayed), Invariant::Reply, || {
             format!("{}: status {} instead of {said:?}", reply.position, reply.status)

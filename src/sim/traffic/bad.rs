@@ -22,7 +22,8 @@ impl Traffic {
             (header::CE_TYPE, RecordType::Assess.text().to_owned()),
         ];
         let body = br#"{"amount": 5, "currency": "MXN"}"#;
-        let plain = |traffic: &Self, body: Option<&[u8]>| traffic.assess(member, &id, body, &Extra::default());
+        let plain =
+            |traffic: &Self, body: Option<&[u8]>| traffic.assess(member, &id, body, &Extra::default());
         let content = match self.chance.below(17) {
             0 => plain(self, Some(b"{\"amount\": 5,")),
             1 => plain(self, None),
@@ -71,7 +72,8 @@ impl Traffic {
 
     /// A request of an organization that does not exist, at home where its key says.
     fn stranger(&mut self, headers: &[(&str, String)], body: &[u8]) -> Shipment {
-        let stranger = OrgId::from_random([u8::try_from(self.chance.below(256)).unwrap_or(0); 16]).to_string();
+        let stranger =
+            OrgId::from_random([u8::try_from(self.chance.below(256)).unwrap_or(0); 16]).to_string();
         let to = crate::base::murmur2::partition_of(stranger.as_bytes(), self.profile.partitions);
         Shipment { to, content: record(stranger.as_bytes(), Some(body), headers) }
     }

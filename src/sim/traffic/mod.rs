@@ -77,13 +77,7 @@ impl Traffic {
             Member { id, home, people: People::draw(&mut chance) }
         });
         let organizations = organizations.collect();
-        Self {
-            chance,
-            profile: profile.clone(),
-            organizations,
-            next_id: 0,
-            sent: Vec::new(),
-        }
+        Self { chance, profile: profile.clone(), organizations, next_id: 0, sent: Vec::new() }
     }
 
     fn id(&mut self) -> String {
@@ -190,7 +184,6 @@ impl Traffic {
         headers.extend(extra.trace.then(|| (header::TRACEPARENT, format!("00-{id}-01"))));
         record(key.as_bytes(), body, &headers)
     }
-
 }
 
 /// A record of any key, value and headers.
