@@ -1,7 +1,7 @@
 //! What befalls the world beside the fates of appends and checkpoints.
 
 use super::invariant::Breach;
-use super::traffic::commands::announcement;
+use super::traffic::commands;
 use super::world::World;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::log::memory::{Landing, Producer, Waiting};
@@ -93,7 +93,7 @@ impl World {
         self.count("late announcement");
         let partition = self.any_partition();
         let nonce = format!("elsewhere-{}", self.serial());
-        self.append(partition, vec![announcement(&nonce)]);
+        self.append(partition, vec![commands::announcement(&nonce)]);
     }
 
     /// A worker that finds itself superseded takes back what it has on the way to the outputs of a
@@ -104,7 +104,13 @@ impl World {
         }
         self.count("purge");
         for topic in Topic::OUTPUTS {
-            self.log.drop_waiting(producer, Some(TopicPartition::new(topic, partition)));
+            let to = TopicPartition::new(topic, partition);
+            if self.chance.one_in(2) {
+                // Some of it was on the wire already; it does not listen for that any more.
+                let first = self.chance.size(1, 4);
+                self.log.land(producer, to, Landing::Torn(first));
+            }
+            self.log.drop_waiting(producer, Some(to));
         }
     }
 
@@ -207,9 +213,11 @@ impl World {
 
     fn change_engine(&mut self) {
         let partition = self.any_partition();
-        if let Some(shipment) = self.traffic.next_engine(partition) {
+        let model = self.models.get(usize::from(partition.0));
+        let next = model.map_or(0, super::oracle::Model::engine) + 1;
+        if (2..=super::engines::NEWEST).contains(&next) {
             self.count("engine change");
-            self.append(partition, vec![shipment.content]);
+            self.append(partition, vec![commands::engine(next)]);
         }
     }
 

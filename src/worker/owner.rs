@@ -204,6 +204,8 @@ impl Owner {
             return;
         }
         self.parts.notes.poisoned();
+        // What is behind the checkpoint will be read again, and may have come to another end by then.
+        self.needs = None;
         let at = Some(Offset(self.status.applied()));
         self.failures.count = if self.failures.at == at { self.failures.count + 1 } else { 1 };
         self.failures.at = at;

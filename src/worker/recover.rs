@@ -185,9 +185,11 @@ fn read_tail(log: &dyn Log, of: TopicPartition, known: Option<Landed>) -> Result
 mod tests {
     use super::*;
     use crate::base::clock::ManualClock;
+    use crate::base::id::OrgId;
     use crate::base::time::Ms;
     use crate::log::memory::{MemoryLog, Producer};
     use crate::shard::core::{Applied, Core, GenesisMark};
+    use crate::wire::envelope::product_record;
     use crate::wire::header;
     use crate::wire::record::Builder;
     use std::sync::Arc;
@@ -246,5 +248,34 @@ mod tests {
         let last = Landed { output: "0/0".parse().unwrap(), at: Offset(1) };
         assert_eq!(read_tail(&log, events, Some(last)), Ok(Some(last)));
         assert_eq!(read_tail(&log, events, None), Ok(Some(last)));
+    }
+
+    #[test]
+    fn another_genesis_in_the_log_is_nothing_to_a_checkpoint() {
+        let memory = MemoryLog::auto_flush(1, Arc::new(ManualClock::new(Ms(0), 0)));
+        let log = memory.handle(Producer(1));
+        let genesis = Genesis {
+            installation: OrgId::INSTALLATION.to_string(),
+            topic: "t".to_owned(),
+            partitions: 1,
+            key_digest: String::new(),
+            engine: 1,
+        };
+        let body = internal::write(&genesis);
+        let bodies: [&[u8]; 3] = [b"{}", &body, br#"{"installation":"another"}"#];
+        let requests = TopicPartition::new(Topic::Requests, Partition(0));
+        for body in bodies {
+            let record = product_record(OrgId::INSTALLATION, RecordType::Genesis, body, "g").unwrap();
+            log.append(requests, vec![record], Box::new(|_| ())).unwrap();
+        }
+        let genesis_of = |checkpoint| look(&log, Partition(0), checkpoint).unwrap().genesis;
+        let own = Some((Offset(1), sha256(&body)));
+        assert_eq!(genesis_of(None), own, "what cannot be read as a genesis is none");
+        let mark = GenesisMark { offset: Offset(1), digest: sha256(&body) };
+        let core = Core { genesis: Some(mark), ..Core::default() };
+        let meta = Meta { core, outputs: [None; 3] };
+        assert_eq!(genesis_of(Some(meta.clone())), own);
+        memory.trim(requests, Offset(2));
+        assert_eq!(genesis_of(Some(meta)), None, "it was trimmed");
     }
 }

@@ -1,11 +1,22 @@
 //! What a shard answers, in the words of the contract.
 
 use crate::data;
+use clausum::base::clock::ManualClock;
+use clausum::base::hash::Digest256;
+use clausum::base::position::{Offset, Partition};
 use clausum::base::time::Ms;
+use clausum::policy::Catalogue;
+use clausum::shard::core::{Core, GenesisMark};
+use clausum::shard::decode::Planned;
+use clausum::shard::effects::Effects;
+use clausum::shard::engine::{Engine, Engines};
+use clausum::shard::{Shard, Stepped, Stop};
+use clausum::wire::envelope::RecordType;
 use clausum::wire::record::Content;
 use clausum::worker::Options;
 use clausum::worker::local::Local;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const NOON: i64 = 1_780_000_000_000;
 
@@ -99,4 +110,50 @@ fn an_event_is_as_late_as_its_record_says() {
     let record = &answer["record"];
     assert_eq!(record["event_time"], json!(Ms(NOON - 7_200_000).to_string()), "the record's own log time");
     assert_eq!(record["decided_at"], json!(Ms(NOON).to_string()), "the clock does not go back");
+}
+
+/// The shipped flow with its signals in the opposite order, as the next version.
+fn two_versions() -> Vec<Engine> {
+    const PIPELINE: &str = include_str!("../../pipelines/payin.yaml");
+    const PACK: &str = include_str!("../../rules/payin.yaml");
+    const SIGNAL: &str = "  - code: ";
+    let (head, signals) = PACK.split_once(SIGNAL).unwrap();
+    let signals: Vec<&str> = signals.split(SIGNAL).collect();
+    let reversed = signals.iter().rev().fold(head.to_owned(), |text, signal| text + SIGNAL + signal);
+    let engine = |version, pack: &str| {
+        let catalogue = Catalogue::of(PIPELINE, pack).unwrap();
+        Engine { version, catalogue: Arc::new(catalogue), probes: false }
+    };
+    vec![engine(1, PACK), engine(2, &reversed)]
+}
+
+#[test]
+fn a_repeat_is_shown_with_the_engine_that_decided() {
+    let clock = Arc::new(ManualClock::new(Ms(NOON), 1));
+    let mut local = Local::new(clock, Engines::of(two_versions()), Options::default()).unwrap();
+    let body = json!({
+        "amount": 5, "currency": "MXN", "email": "a@mailinator.com", "idempotency_key": "k",
+        "behavior": {"session_duration_ms": 10},
+    });
+    let (_, first) = decide(&mut local, "1", &body);
+    assert_eq!(first["signals"], json!(["disposable_email", "short_session"]));
+    local.command(RecordType::Engine, br#"{"version":2}"#).unwrap();
+    assert_eq!(decide(&mut local, "2", &body).1, first);
+}
+
+#[test]
+fn a_binary_without_the_engine_in_force_applies_nothing() {
+    let mut engines = two_versions();
+    engines.pop();
+    let core = Core {
+        genesis: Some(GenesisMark { offset: Offset(0), digest: Digest256([0; 32]) }),
+        engine: 2,
+        ..Core::default()
+    };
+    let mut shard = Shard::new(Partition(0), 1, Engines::of(engines), core.clone());
+    let record = data::assess("1", "{}");
+    let planned = Planned::decode(Offset(9), Ms(NOON), &record, Partition(0), 1);
+    let mut effects = Effects::default();
+    assert_eq!(shard.step(&planned, &mut effects), Ok(Stepped::Stop(Stop::Engine(2))));
+    assert_eq!((shard.core(), effects.outputs.len()), (&core, 0));
 }

@@ -116,6 +116,11 @@ impl Model {
         Self { partition, partitions, ..Self::default() }
     }
 
+    /// The engine version in force.
+    pub(in crate::sim) fn engine(&self) -> u32 {
+        self.engine
+    }
+
     /// The outputs of a topic in their order.
     pub(in crate::sim) fn chain(&self, topic: Topic) -> &[OutputRef] {
         self.chains.get(&topic).map_or(&[], Vec::as_slice)

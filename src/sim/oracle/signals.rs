@@ -81,6 +81,9 @@ pub(super) struct Fired {
     pub(super) description: String,
 }
 
+/// A signal: code, weight, whether it fires if that can be told, description.
+type Signal = (&'static str, i64, Option<bool>, String);
+
 /// A rule that matched: id, name, score, action.
 pub(super) type Matched = (&'static str, &'static str, Option<i64>, Option<&'static str>);
 
@@ -122,84 +125,108 @@ impl View<'_> {
         if self.spanish { spanish.to_owned() } else { english.to_owned() }
     }
 
-    fn numbered(&self, number: &str, english: &str, spanish: &str) -> String {
-        format!("{number} {}", self.said(english, spanish))
-    }
-
-    /// The shipped signals that fire.
-    fn shipped(&self) -> Vec<Fired> {
-        let asked = self.asked;
+    /// The shipped signals that windows are read for.
+    fn counted(&self) -> Vec<Signal> {
         let hour = |kind| self.count(kind, HOUR);
         let minute = |kind| self.count(kind, MINUTE);
         let busy = self.settings.velocity_count_1h.unwrap_or(if self.engine >= 3 { 4 } else { 5 });
+        let least = |value: Option<i64>, least: i64| test(value, |value| value >= least);
+        let text = |counts: &[Option<i64>], english: &str, spanish: &str| {
+            format!("{} {}", greatest(counts), self.said(english, spanish))
+        };
+        let both = [hour("email"), hour("device")];
+        let bursts = [minute("email"), minute("device"), minute("card")];
+        let (card, ip, phone) = ([hour("card")], [hour("ip")], [hour("phone")]);
+        let customer = [self.count("customer", 10 * MINUTE).filter(|_| self.engine >= 3)];
+        let by_card = text(
+            &card,
+            "transactions with this card in the last hour",
+            "transacciones con esta tarjeta en la última hora",
+        );
+        let by_ip = text(
+            &ip,
+            "transactions from this IP in the last hour",
+            "transacciones desde esta IP en la última hora",
+        );
+        let by_phone = text(
+            &phone,
+            "transactions with this phone in the last hour",
+            "transacciones con este teléfono en la última hora",
+        );
+        let in_hour = text(&both, "transactions in the last hour", "transacciones en la última hora");
+        let in_minute = text(&bursts, "transactions in the last minute", "transacciones en el último minuto");
+        let burst = if self.engine >= 2 { 24 } else { 20 };
+        vec![
+            ("high_velocity", 35, any(&both.map(|count| least(count, busy))), in_hour),
+            ("card_velocity", 25, any(&card.map(|count| least(count, 5))), by_card),
+            ("velocity_burst", burst, any(&bursts.map(|count| least(count, 3))), in_minute),
+            ("ip_velocity", 15, any(&ip.map(|count| least(count, 20))), by_ip),
+            ("phone_velocity", 15, any(&phone.map(|count| least(count, 5))), by_phone),
+            (
+                "busy_customer",
+                7,
+                any(&customer.map(|count| least(count, 2))),
+                text(&customer, "by this customer", "de este cliente"),
+            ),
+        ]
+    }
+
+    /// The shipped signals that the request alone decides.
+    fn given(&self) -> Vec<Signal> {
+        let asked = self.asked;
         let short = self.settings.short_session_ms.unwrap_or(5_000);
         let domain = asked.address().map(|address| address.1);
         let tld = domain.and_then(|domain| domain.rsplit('.').next());
         let maximum = self.settings.amount_max.get(&asked.currency);
         let mobile = asked.user_agent.as_ref().map(|agent| agent.to_lowercase().contains("mobi"));
-        let least = |value: Option<i64>, least: i64| test(value, |value| value >= least);
-        let mut fired = Vec::new();
-        let mut signal = |code, weight, fires: Option<bool>, description: String| {
-            if fires == Some(true) {
-                fired.push(Fired { code, weight, description });
-            }
-        };
+        let still = test(asked.mouse, |moves| moves == 0 && mobile != Some(true));
+        let hasty = if self.engine >= 2 { "Hasty session" } else { "Very short session" };
+        let all: [(&'static str, i64, Option<bool>, &str, &str); 7] = [
+            (
+                "amount_above_maximum",
+                100,
+                test(maximum, |most| asked.amount > *most),
+                "Amount exceeds the configured maximum",
+                "El monto supera el máximo configurado",
+            ),
+            (
+                "disposable_email",
+                20,
+                self.holds("disposable_domains", domain, &["mailinator.com", "yopmail.com"]),
+                "Disposable email detected",
+                "Correo electrónico desechable detectado",
+            ),
+            (
+                "suspicious_email_tld",
+                12,
+                self.holds("suspicious_tlds", tld, &["xyz", "top"]),
+                "Suspicious e-mail domain ending",
+                "Terminación sospechosa del dominio de correo",
+            ),
+            (
+                "card_billing_country_mismatch",
+                12,
+                both(asked.card_country.as_ref(), asked.billing.as_ref()),
+                "Card and billing countries differ",
+                "El país de la tarjeta y el de facturación difieren",
+            ),
+            ("short_session", 8, test(asked.duration_ms, |ms| ms < short), hasty, "Sesión muy breve"),
+            ("no_mouse_movement", 8, still, "No mouse movement", "Sin movimiento del ratón"),
+            (
+                "billing_shipping_country_mismatch",
+                8,
+                both(asked.billing.as_ref(), asked.shipping.as_ref()),
+                "Billing and shipping countries differ",
+                "El país de facturación y el de envío difieren",
+            ),
+        ];
         let said = |english, spanish| self.said(english, spanish);
-        let maximal = said("Amount exceeds the configured maximum", "El monto supera el máximo configurado");
-        signal("amount_above_maximum", 100, test(maximum, |most| asked.amount > *most), maximal);
-        let (email, device) = (hour("email"), hour("device"));
-        let (english, spanish) = ("transactions in the last hour", "transacciones en la última hora");
-        let text = self.numbered(&greatest(&[email, device]), english, spanish);
-        signal("high_velocity", 35, any(&[least(email, busy), least(device, busy)]), text);
-        let (english, spanish) = (
-            "transactions with this card in the last hour",
-            "transacciones con esta tarjeta en la última hora",
-        );
-        let text = self.numbered(&greatest(&[hour("card")]), english, spanish);
-        signal("card_velocity", 25, least(hour("card"), 5), text);
-        let disposable = self.holds("disposable_domains", domain, &["mailinator.com", "yopmail.com"]);
-        let text = said("Disposable email detected", "Correo electrónico desechable detectado");
-        signal("disposable_email", 20, disposable, text);
-        let bursts = [minute("email"), minute("device"), minute("card")];
-        let (english, spanish) = ("transactions in the last minute", "transacciones en el último minuto");
-        let text = self.numbered(&greatest(&bursts), english, spanish);
-        let burst = bursts.map(|count| least(count, 3));
-        signal("velocity_burst", if self.engine >= 2 { 24 } else { 20 }, any(&burst), text);
-        let (english, spanish) =
-            ("transactions from this IP in the last hour", "transacciones desde esta IP en la última hora");
-        let text = self.numbered(&greatest(&[hour("ip")]), english, spanish);
-        signal("ip_velocity", 15, least(hour("ip"), 20), text);
-        let (english, spanish) = (
-            "transactions with this phone in the last hour",
-            "transacciones con este teléfono en la última hora",
-        );
-        let text = self.numbered(&greatest(&[hour("phone")]), english, spanish);
-        signal("phone_velocity", 15, least(hour("phone"), 5), text);
-        let text = said("Suspicious e-mail domain ending", "Terminación sospechosa del dominio de correo");
-        signal("suspicious_email_tld", 12, self.holds("suspicious_tlds", tld, &["xyz", "top"]), text);
-        let text =
-            said("Card and billing countries differ", "El país de la tarjeta y el de facturación difieren");
-        let differ = both(asked.card_country.as_ref(), asked.billing.as_ref());
-        signal("card_billing_country_mismatch", 12, differ, text);
-        let english = if self.engine >= 2 { "Hasty session" } else { "Very short session" };
-        let text = said(english, "Sesión muy breve");
-        signal("short_session", 8, test(asked.duration_ms, |ms| ms < short), text);
-        let still = test(asked.mouse, |moves| moves == 0);
-        let desktop = mobile.map_or(Some(true), |mobile| Some(!mobile));
-        let still = if still == Some(true) { desktop } else { still };
-        signal("no_mouse_movement", 8, still, said("No mouse movement", "Sin movimiento del ratón"));
-        let text =
-            said("Billing and shipping countries differ", "El país de facturación y el de envío difieren");
-        let differ = both(asked.billing.as_ref(), asked.shipping.as_ref());
-        signal("billing_shipping_country_mismatch", 8, differ, text);
-        let customer = self.count("customer", 10 * MINUTE).filter(|_| self.engine >= 3);
-        let text = self.numbered(&greatest(&[customer]), "by this customer", "de este cliente");
-        signal("busy_customer", 7, least(customer, 2), text);
-        fired
+        all.map(|(code, weight, fires, english, spanish)| (code, weight, fires, said(english, spanish)))
+            .into()
     }
 
-    /// The own pack's signals that fire.
-    fn own(&self, pack: OwnPack) -> Vec<Fired> {
+    /// The own pack's signals.
+    fn own(&self, pack: OwnPack) -> Vec<Signal> {
         let number = |value: Option<i64>| greatest(&[value]);
         let email = self.count("email", 2 * HOUR);
         let payer = self.windows.sum("payer", 30 * MINUTE);
@@ -207,7 +234,7 @@ impl View<'_> {
         let card = self.windows.seconds_since_last("card");
         let mean = self.windows.average("ip", 3 * HOUR);
         let month = self.count("ip", 720 * HOUR);
-        let all = match pack {
+        match pack {
             OwnPack::None => vec![],
             OwnPack::Windows => vec![
                 ("email_2h", 9, test(email, |n| n >= 3), format!("{} in two hours", number(email))),
@@ -220,20 +247,20 @@ impl View<'_> {
             OwnPack::Rules => {
                 vec![("large", 12, Some(self.asked.amount > 200_000), self.said("Large", "Grande"))]
             }
-        };
-        let fired = all.into_iter().filter(|signal| signal.2 == Some(true));
-        fired.map(|(code, weight, _, description)| Fired { code, weight, description }).collect()
+        }
     }
 
     /// What fires, by weight and then code.
     pub(super) fn fired(&self, pack: OwnPack) -> Vec<Fired> {
-        let mut fired = self.shipped();
+        let all = self.counted().into_iter().chain(self.given()).chain(self.own(pack));
+        let fired = all.filter(|signal| signal.2 == Some(true));
+        let mut fired: Vec<Fired> =
+            fired.map(|(code, weight, _, description)| Fired { code, weight, description }).collect();
         for signal in &mut fired {
             if pack == OwnPack::Rules && signal.code == "card_velocity" {
                 signal.weight = 40;
             }
         }
-        fired.extend(self.own(pack));
         let disabled = |signal: &Fired| self.settings.disabled.iter().any(|code| code == signal.code);
         fired.retain(|signal| signal.code == "amount_above_maximum" || !disabled(signal));
         for signal in &mut fired {

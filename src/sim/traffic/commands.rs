@@ -150,6 +150,11 @@ pub(in crate::sim) fn announcement(nonce: &str) -> Bytes {
     partition_record(RecordType::Announce, &body, nonce)
 }
 
+/// Puts an engine version in force.
+pub(in crate::sim) fn engine(version: u32) -> Bytes {
+    partition_record(RecordType::Engine, &json!({ "version": version }), "engine")
+}
+
 fn partition_record(kind: RecordType, body: &Value, id: &str) -> Bytes {
     product_record(OrgId::INSTALLATION, kind, body.to_string().as_bytes(), id).unwrap_or_default()
 }

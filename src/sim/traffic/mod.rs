@@ -12,13 +12,12 @@ use crate::base::id::OrgId;
 use crate::base::murmur2::partition_of;
 use crate::base::position::Partition;
 use crate::base::time::Ms;
-use crate::wire::envelope::{RecordType, product_record};
+use crate::wire::envelope::RecordType;
 use crate::wire::header;
 use crate::wire::record::Builder;
 use bodies::People;
 use bytes::Bytes;
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// Requests kept to be repeated.
 const MEMORY: usize = 60;
@@ -31,8 +30,6 @@ pub(super) struct Traffic {
     pub(super) organizations: Vec<Member>,
     next_id: u64,
     sent: Vec<Sent>,
-    /// Engine versions, by partition.
-    engines: BTreeMap<Partition, u32>,
 }
 
 /// An organization of the world.
@@ -80,14 +77,7 @@ impl Traffic {
             Member { id, home, people: People::draw(&mut chance) }
         });
         let organizations = organizations.collect();
-        Self {
-            chance,
-            profile: profile.clone(),
-            organizations,
-            next_id: 0,
-            sent: Vec::new(),
-            engines: BTreeMap::new(),
-        }
+        Self { chance, profile: profile.clone(), organizations, next_id: 0, sent: Vec::new() }
     }
 
     fn id(&mut self) -> String {
@@ -193,18 +183,6 @@ impl Traffic {
         headers.extend(extra.awaited.then(|| (header::REPLY_TO, "0".to_owned())));
         headers.extend(extra.trace.then(|| (header::TRACEPARENT, format!("00-{id}-01"))));
         record(key.as_bytes(), body, &headers)
-    }
-
-    /// The record that puts the next engine version in force in a partition, if there is one.
-    pub(super) fn next_engine(&mut self, partition: Partition) -> Option<Shipment> {
-        let version = self.engines.entry(partition).or_insert(1);
-        if *version >= super::engines::NEWEST {
-            return None;
-        }
-        *version += 1;
-        let body = serde_json::json!({ "version": *version }).to_string();
-        let content = product_record(OrgId::INSTALLATION, RecordType::Engine, body.as_bytes(), "engine");
-        Some(Shipment { to: partition, content: content.ok()? })
     }
 }
 
