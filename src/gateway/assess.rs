@@ -212,6 +212,7 @@ fn record(gate: &Gate, key: &str, body: &[u8], envelope: &Envelope<'_>) -> Resul
     }
     record.header(header::RECEIVED, envelope.received_at.0.to_string().as_bytes())?;
     if let Some(peer) = &envelope.peer {
+        record.header(header::PRECHECK, b"true")?;
         if let Some(ip) = peer.ip {
             record.header(header::PEER_IP, ip.to_string().as_bytes())?;
         }

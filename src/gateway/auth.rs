@@ -24,12 +24,17 @@ pub(super) fn identify(gate: &Gate, uri: &Uri, headers: &HeaderMap, need: Need) 
     let kind = KeyType::ALL.into_iter().find(|kind| keycode::is_well_formed(kind.prefix(), key));
     // Keys of event senders open their own surface only.
     kind.filter(|kind| *kind != KeyType::Ingest).ok_or_else(unauthorized)?;
-    if !gate.parts.directory.is_loaded() {
-        let message = "the gateway has no view of the keys yet";
-        return Err(Refusal::new(ErrorCode::RateLimitStoreUnavailable, message));
-    }
     let digest = hmac_sha256(&gate.options.installation_key, &[key.as_bytes()]);
-    let identity = gate.parts.directory.find(&digest).ok_or_else(unauthorized)?;
+    let directory = &gate.parts.directory;
+    let identity = match directory.find(&digest) {
+        Some(identity) => identity,
+        None if directory.is_loaded() => return Err(unauthorized()),
+        // It may be of a partition that is not open: what is known goes on, the rest is not refused.
+        None => {
+            let message = "the gateway has no view of all keys yet";
+            return Err(Refusal::new(ErrorCode::RateLimitStoreUnavailable, message));
+        }
+    };
     if !identity.key.is_active(gate.parts.clock.now()) {
         return Err(unauthorized());
     }

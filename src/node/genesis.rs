@@ -28,9 +28,10 @@ pub(super) fn open_log(
     clock: &Arc<dyn Clock>,
     resources: &Resources,
 ) -> Result<(EmbeddedLog, Opened), Failure> {
-    let floors = floors(data, resources);
+    let Floors { floors, all } = floors(data, resources);
     let open = |partitions: u16| {
-        EmbeddedLog::open(&Options::new(data.log(), partitions), Arc::clone(clock), &floors)
+        let options = Options { may_cut: all, ..Options::new(data.log(), partitions) };
+        EmbeddedLog::open(&options, Arc::clone(clock), &floors)
     };
     match (open(config.partitions.unwrap_or(PARTITIONS)), config.partitions) {
         // The number was fixed when the log began, and nobody asked for another.
@@ -50,11 +51,18 @@ pub(super) fn open_log(
     })
 }
 
-/// The records that checkpoints stand on: a log without them lost its end, and must not be gone on with.
-/// A store that cannot be read has no say; its partition is restored from the log.
-fn floors(data: &Data, resources: &Resources) -> Vec<(TopicPartition, Offset)> {
-    let mut floors = Vec::new();
-    let Ok(folders) = std::fs::read_dir(data.path().join("state")) else { return floors };
+/// The records that checkpoints stand on, requests and outputs: a log without them lost its end, and must
+/// not be gone on with.
+struct Floors {
+    floors: Vec<(TopicPartition, Offset)>,
+    /// Whether every store was asked. One that cannot be read may stand on anything, so nothing is cut
+    /// from the log until it is mended or, to be restored from the whole log, removed.
+    all: bool,
+}
+
+fn floors(data: &Data, resources: &Resources) -> Floors {
+    let (mut floors, mut all) = (Vec::new(), true);
+    let Ok(folders) = std::fs::read_dir(data.path().join("state")) else { return Floors { floors, all } };
     for folder in folders.flatten() {
         let Some(number) = folder.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         let store = RocksStore::open(&folder.path(), resources, &rocks::Options::default());
@@ -63,13 +71,23 @@ fn floors(data: &Data, resources: &Resources) -> Vec<(TopicPartition, Offset)> {
             Ok(Some(Ok(meta))) => {
                 let of = TopicPartition::new(Topic::Requests, Partition(number));
                 floors.extend(meta.core.applied.map(|applied| (of, applied.offset)));
+                let outputs = Topic::OUTPUTS.into_iter().zip(meta.outputs);
+                floors.extend(outputs.filter_map(|(topic, landed)| {
+                    Some((TopicPartition::new(topic, Partition(number)), landed?.at))
+                }));
             }
             Ok(None) => {}
-            Ok(Some(Err(_))) => tracing::warn!(partition = number, "its checkpoint cannot be read"),
-            Err(error) => tracing::warn!(partition = number, %error, "its state cannot be read"),
+            Ok(Some(Err(_))) => {
+                all = false;
+                tracing::warn!(folder = %folder.path().display(), "its checkpoint cannot be read");
+            }
+            Err(error) => {
+                all = false;
+                tracing::warn!(folder = %folder.path().display(), %error, "its state cannot be read");
+            }
         }
     }
-    floors
+    Floors { floors, all }
 }
 
 /// Appends, and waits until what was appended is durable.

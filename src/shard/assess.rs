@@ -8,7 +8,7 @@ use crate::base::time::Ms;
 use crate::domain::access::Organization;
 use crate::domain::decision::Flow;
 use crate::domain::entity::Entity;
-use crate::domain::fault::{Details, ErrorCode, FieldFault, Refusal};
+use crate::domain::fault::{Details, ErrorCode, FieldCode, FieldFault, Refusal};
 use crate::domain::payin::PayinRequest;
 use crate::policy::Inputs;
 use crate::policy::Policy;
@@ -96,14 +96,19 @@ pub(super) fn assess(
 ) -> Result<(), Fail> {
     let request = &payment.request;
     let org = scene.organization(org_id)?;
-    check(scene, request, envelope)?;
+    check_key(envelope)?;
     let identity = Identity::of(scene, &org, request, envelope);
     let comparable = org.entity_key.hash(SPACE_REQUEST, &payment.comparable);
-    let idempotency_key = Key::Idempotency(org_id, Scope::Payin, identity.idempotency);
+    let idempotency_key = Key::Idempotency(org_id, scope(envelope), identity.idempotency);
     let known = scene.working.get::<IdempotencyRow>(&idempotency_key)?;
     let holds = |row: &&IdempotencyRow| scene.clock.since(row.decided_at) < limits::IDEMPOTENCY_MS;
     if let Some(entry) = known.filter(holds).cloned() {
         return repeat(scene, emitter, org_id, &entry, comparable);
+    }
+    // Behind the look-up: a repeat is one however late it comes.
+    let fault = assess::check_occurred_at(request, scene.timestamp);
+    if let Some(fault) = fault {
+        return Err(Fail::Refused(Refusal::invalid(vec![fault]), None));
     }
     let row = decide(scene, emitter, &org, request, envelope, &identity)?;
     let entry = IdempotencyRow {
@@ -121,22 +126,21 @@ pub(super) fn assess(
     Ok(())
 }
 
-/// What only the record's own time and headers can tell.
-fn check(scene: &Scene<'_>, request: &PayinRequest, envelope: &Envelope<'_>) -> Result<(), Fail> {
-    let mut faults: Vec<FieldFault> = Vec::new();
-    faults.extend(assess::check_occurred_at(request, scene.timestamp));
-    if let Some(key) = envelope.idempotency_key {
-        let printable = key.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-        if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_CHARS || !printable {
-            let message = "must have 1 to 255 printable ASCII characters";
-            faults.push(FieldFault::new(
-                "#Idempotency-Key",
-                crate::domain::fault::FieldCode::Format,
-                message,
-            ));
-        }
+/// The gateway checks its own header; a switch's is checked here.
+fn check_key(envelope: &Envelope<'_>) -> Result<(), Fail> {
+    let Some(key) = envelope.idempotency_key else { return Ok(()) };
+    let printable = key.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if !key.is_empty() && key.len() <= limits::IDEMPOTENCY_KEY_CHARS && printable {
+        return Ok(());
     }
-    if faults.is_empty() { Ok(()) } else { Err(Fail::Refused(Refusal::invalid(faults), None)) }
+    let message = "must have 1 to 255 printable ASCII characters";
+    let fault = FieldFault::new("#Idempotency-Key", FieldCode::Format, message);
+    Err(Fail::Refused(Refusal::invalid(vec![fault]), None))
+}
+
+/// The scope of a request's idempotency key: pre-checks have one of their own.
+pub(super) fn scope(envelope: &Envelope<'_>) -> Scope {
+    if envelope.precheck { Scope::Precheck } else { Scope::Payin }
 }
 
 /// Answers a request that was decided before, or refuses one that is another.
@@ -226,7 +230,7 @@ fn decide(
         computed: &computed,
         hits: &[],
         organization: org.kind,
-        precheck: false,
+        precheck: envelope.precheck,
         simulation: false,
         settings: &settings,
     };
@@ -263,7 +267,7 @@ fn decide(
         verdict: verdict_part(&verdict),
         basis: basis(scene, org, &policy, settings.version, computed)?,
         echo: echo(request, envelope),
-        facts: facts(request, entities),
+        facts: facts(request, envelope, entities),
     })
 }
 
@@ -352,10 +356,11 @@ fn echo(request: &PayinRequest, envelope: &Envelope<'_>) -> Echo {
     }
 }
 
-fn facts(request: &PayinRequest, entities: Vec<Entity>) -> Facts {
+fn facts(request: &PayinRequest, envelope: &Envelope<'_>, entities: Vec<Entity>) -> Facts {
     let method = &request.payment_method;
     let email_domain = request.email.as_ref().and_then(|email| email.parts()).map(|parts| parts.1.to_owned());
     Facts {
+        precheck: envelope.precheck,
         amount: request.amount,
         currency: request.currency,
         customer_id: request.customer_id.clone(),

@@ -5,13 +5,13 @@ use crate::domain::access::Organization;
 use crate::domain::decision::Flow;
 use crate::domain::payin::PayinRequest;
 use crate::domain::settings::ScoringSettings;
-use crate::shard::assess::{Identity, event, event_time};
+use crate::shard::assess::{Identity, event, event_time, scope};
 use crate::shard::decode::{Command, Decoded, Planned};
 use crate::shard::features;
 use crate::shard::step::Scene;
 use crate::state::control_rows::{ActivePack, ListsRow};
 use crate::state::decision_row::DecisionRow;
-use crate::state::key::{Key, Scope};
+use crate::state::key::Key;
 use crate::state::row::FromRow;
 use crate::state::session::{IdempotencyRow, SessionRow};
 use crate::wire::envelope::Envelope;
@@ -70,7 +70,7 @@ fn assess(
     seek::<ListsRow>(scene, Key::Lists(org.id), wanted);
     pack(scene, org.id, wanted);
     seek::<SessionRow>(scene, Key::Session(org.id, Flow::Payin, identity.session), wanted);
-    let entry = Key::Idempotency(org.id, Scope::Payin, identity.idempotency);
+    let entry = Key::Idempotency(org.id, scope(envelope), identity.idempotency);
     if let Some(Some(entry)) = seek::<IdempotencyRow>(scene, entry, wanted) {
         let decision = Key::Decision(org.id, Flow::Payin, entry.session, entry.attempt);
         let row = seek::<Box<DecisionRow>>(scene, decision, wanted);

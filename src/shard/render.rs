@@ -112,7 +112,7 @@ fn put_record(record: &mut Object<'_>, row: &DecisionRow) {
     record.text("organization_id", &row.organization.to_string());
     record.text("decided_at", &row.decided_at.to_string());
     record.text("event_time", &row.event_time.to_string());
-    record.flag("precheck", false);
+    record.flag("precheck", facts.precheck);
     record.flag("simulation", false);
     record.integer("amount", facts.amount);
     record.text("currency", facts.currency.code());

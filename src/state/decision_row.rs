@@ -110,6 +110,8 @@ pub struct Echo {
 /// What the answer on the decisions topic tells of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
+    /// Whether a browser asked.
+    pub precheck: bool,
     /// Minor units.
     pub amount: i64,
     /// The amount's currency.
@@ -278,6 +280,7 @@ impl Basis {
 
 impl Facts {
     fn encode(&self, out: &mut Encoder) {
+        out.flag(self.precheck);
         out.signed(self.amount);
         out.number(u64::from(self.currency.numeric()));
         out.text(&self.transaction_type);
@@ -299,6 +302,7 @@ impl Facts {
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, BadRow> {
+        let precheck = input.flag()?;
         let amount = input.signed()?;
         let currency = Currency::from_numeric(input.small()?).ok_or(input.bad("a currency"))?;
         let transaction_type = input.text()?;
@@ -308,6 +312,7 @@ impl Facts {
         let (card_country, billing_country, ip_country) = (country(input)?, country(input)?, country(input)?);
         let entities = decode_entities(input)?;
         Ok(Self {
+            precheck,
             amount,
             currency,
             customer_id,

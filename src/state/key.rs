@@ -70,6 +70,8 @@ pub enum Scope {
     Payin = 1,
     /// Payout.
     Payout = 2,
+    /// Pay-in, asked by a browser.
+    Precheck = 3,
 }
 
 /// The key of a row.

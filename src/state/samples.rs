@@ -102,6 +102,7 @@ fn decision() -> Row {
         computed: vec![Some(6), None, Some(-1)],
     };
     let facts = Facts {
+        precheck: true,
         amount: 150_000,
         currency: mxn(),
         customer_id: text("cus_1"),

@@ -126,6 +126,8 @@ pub struct Envelope<'a> {
     pub received: Option<Ms>,
     /// Whether a gateway waits for the answer.
     pub awaited: bool,
+    /// Whether a browser asked.
+    pub precheck: bool,
     /// The address a browser's call came from.
     pub peer_ip: Option<IpAddr>,
     /// The user agent of a browser's call.
@@ -189,6 +191,7 @@ impl<'a> Envelope<'a> {
             traceparent: found.traceparent,
             received,
             awaited: found.awaited,
+            precheck: found.precheck == Some(b"true"),
             peer_ip: found.peer_ip.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
             peer_agent: found.peer_agent.and_then(|value| std::str::from_utf8(value).ok()),
         })
@@ -220,6 +223,7 @@ struct Found<'a> {
     idempotency_key: Option<&'a [u8]>,
     traceparent: Option<&'a [u8]>,
     received: Option<&'a [u8]>,
+    precheck: Option<&'a [u8]>,
     peer_ip: Option<&'a [u8]>,
     peer_agent: Option<&'a [u8]>,
     awaited: bool,
@@ -239,6 +243,7 @@ impl<'a> Found<'a> {
                 header::IDEMPOTENCY_KEY => &mut found.idempotency_key,
                 header::TRACEPARENT => &mut found.traceparent,
                 header::RECEIVED => &mut found.received,
+                header::PRECHECK => &mut found.precheck,
                 header::PEER_IP => &mut found.peer_ip,
                 header::PEER_AGENT => &mut found.peer_agent,
                 header::REPLY_TO => {

@@ -27,6 +27,8 @@ pub const RENAMED_PREFIX: &str = "x-clausum-";
 pub const RECEIVED: &str = "clausum-received";
 /// Says that a gateway waits for the answer.
 pub const REPLY_TO: &str = "clausum-reply-to";
+/// `true` on a browser's call, which is a pre-check.
+pub const PRECHECK: &str = "clausum-precheck";
 /// The address a browser's call came from, where the request names none. Beside the body, for repeats are
 /// compared by what the caller wrote.
 pub const PEER_IP: &str = "clausum-peer-ip";

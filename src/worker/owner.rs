@@ -374,10 +374,9 @@ impl Owner {
         let next = running.shard.core().next();
         let end = self.parts.log.bounds(TopicPartition::new(Topic::Requests, self.partition))?.end;
         let behind = end.0.saturating_sub(next.0);
-        let lag_ms = match behind {
-            0 => 0,
-            _ => self.parts.clock.now().since(running.shard.core().clock).max(0).unsigned_abs(),
-        };
+        // What was not polled yet is younger than this turn.
+        let oldest = running.carried.front().map(|record| record.timestamp);
+        let lag_ms = oldest.map_or(0, |at| self.parts.clock.now().since(at).max(0).unsigned_abs());
         self.status.set_applied(next.0, behind, lag_ms);
         if next > running.epoch && self.status.phase() != Phase::Running {
             self.again_ms = self.options.announce_again_ms;

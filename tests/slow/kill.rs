@@ -142,3 +142,33 @@ fn kill_under_load_and_start_again() {
         taken.len()
     );
 }
+
+/// After an orderly stop everything in the log is behind a checkpoint or an output's place: a cut end is
+/// damage, named with its file, and never a torn tail.
+#[test]
+fn an_end_that_checkpoints_stand_on_is_not_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let server = Server::start(data);
+    let mut client = server.connect().unwrap();
+    for number in 0..5 {
+        assert_eq!(client.assess(None, body(number).as_bytes()).unwrap().status, 200);
+    }
+    drop(client);
+    assert_eq!(server.stop(), Some(0));
+    let mut segments: Vec<_> =
+        std::fs::read_dir(data.join("log")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.retain(|path| path.extension().is_some_and(|end| end == "segment"));
+    segments.sort();
+    let last = segments.last().unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(last).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+    let output = std::process::Command::new(crate::server::binary())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains(last.file_name().unwrap().to_str().unwrap()), "{told}");
+}

@@ -51,6 +51,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
     let rows = open(arguments)?.map(Request::read);
+    if arguments.event_time && !arguments.local {
+        return Err(Ending::usage(&"--event-time goes with --local only"));
+    }
     if arguments.event_time {
         return by_event_time(rows, arguments.json, shell);
     }

@@ -168,12 +168,8 @@ async fn a_caller_that_leaves_gives_its_place_back() {
 async fn it_sheds_before_it_appends() {
     let behind = |_| Some(Seen { lag_ms: 1_001, ..RUNNING });
     let parked = |_| Some(Seen { phase: Phase::Parked, ..RUNNING });
-    let plans: [fn(&mut Plan); 4] = [
-        |plan| plan.callers = [0, 1],
-        |plan| plan.callers = [1, 0],
-        |plan| plan.seen = |_| None,
-        |plan| plan.opened = 1,
-    ];
+    let plans: [fn(&mut Plan); 3] =
+        [|plan| plan.callers = [0, 1], |plan| plan.callers = [1, 0], |plan| plan.seen = |_| None];
     let seen: [fn(Partition) -> Option<Seen>; 2] = [behind, parked];
     let plans = plans.into_iter().map(|change| {
         let mut plan = Plan::new(approve);
@@ -182,12 +178,22 @@ async fn it_sheds_before_it_appends() {
     });
     let seen = seen.into_iter().map(|seen| Plan { seen, ..Plan::new(approve) });
     for plan in plans.chain(seen) {
-        let code = if plan.opened == 1 { "RATE_LIMIT_STORE_UNAVAILABLE" } else { "SERVICE_UNAVAILABLE" };
         let site = Site::start(plan).await;
         let answer = site.assess(&site.server_key(), BODY).await;
-        assert_eq!((answer.status, &*answer.code()), (503, code));
+        assert_eq!((answer.status, &*answer.code()), (503, "SERVICE_UNAVAILABLE"));
         assert!(site.records().is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_partition_that_is_not_open_is_nothing_to_the_keys_of_others() {
+    let mut plan = Plan::new(approve);
+    plan.opened = 1;
+    let site = Site::start(plan).await;
+    assert_eq!(site.assess(&site.server_key(), BODY).await.status, 200);
+    let unknown = crate::base::keycode::render(KeyType::Server.prefix(), &[9; 32]);
+    let answer = site.assess(&unknown, BODY).await;
+    assert_eq!((answer.status, &*answer.code()), (503, "RATE_LIMIT_STORE_UNAVAILABLE"));
 }
 
 #[tokio::test]

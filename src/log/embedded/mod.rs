@@ -52,6 +52,8 @@ pub struct Options {
     pub queue_records: usize,
     /// Bytes that may wait to be appended.
     pub queue_bytes: usize,
+    /// Whether a torn end may be cut. Not where the floors are not all known: what is cut is gone.
+    pub may_cut: bool,
 }
 
 impl Options {
@@ -65,6 +67,7 @@ impl Options {
             tail_bytes: 16 << 20,
             queue_records: 32_768,
             queue_bytes: 32 << 20,
+            may_cut: true,
         }
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn open(
     let files = survey(&*disk, &meta, &names)?;
     let (files, unused) = without_unused(&*disk, files)?;
     let Some(newest) = files.last() else { return Err(missing(meta.first)) };
-    let tail = recover::read_tail(&*disk, newest, layout, floors)?;
+    let tail = recover::read_tail(&*disk, newest, layout, floors, options.may_cut)?;
     if tail.follow.sealed {
         return Err(missing(newest.header.number + 1));
     }

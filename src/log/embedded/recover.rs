@@ -175,6 +175,7 @@ pub(super) fn read_tail(
     segment: &SegmentFile,
     layout: Layout,
     floors: &[(TopicPartition, Offset)],
+    may_cut: bool,
 ) -> Result<Tail, LogError> {
     let file = disk.open(&segment.name, Access::Read).map_err(|error| missing(&segment.name, &error))?;
     let (at, salt) = (segment.header.size(), segment.header.salt());
@@ -196,7 +197,9 @@ pub(super) fn read_tail(
     };
     let length = walk.at();
     if let Some(error) = torn
-        && (!matches!(error, LogError::Damaged { .. }) || !may_be_cut(walk.rest()?, length, segment))
+        && (!matches!(error, LogError::Damaged { .. })
+            || !may_cut
+            || !may_be_cut(walk.rest()?, length, segment))
     {
         return Err(error);
     }

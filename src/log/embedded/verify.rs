@@ -224,7 +224,7 @@ pub(super) fn scan_on(
     for (place, file) in files.iter().enumerate() {
         let (mut length, mut index) = (file.length, None);
         if place + 1 == files.len() {
-            let tail = recover::read_tail(&*disk, file, layout, &[])?;
+            let tail = recover::read_tail(&*disk, file, layout, &[], true)?;
             length = tail.length;
             index = Some(tail.follow.index);
             ends = tail.follow.next;

@@ -40,7 +40,9 @@ pub(in crate::policy) fn read(document: &str, author: Author, faults: &mut Fault
     let signals = read_each(&members, "signals", PACK_SIGNALS, read_signal, faults);
     let rules = read_each(&members, "rules", PACK_RULES, read_rule, faults);
     let cases = read_cases(members.list("cases", faults), faults);
-    Some(Pack { name: name?, flow: flow?, sha256: sha256(document.as_bytes()), lists, signals, rules, cases })
+    // With a fault there is no pack in the end; until then the rest is checked too.
+    let (name, flow) = (name.unwrap_or_default(), flow.unwrap_or(crate::domain::decision::Flow::Payin));
+    Some(Pack { name, flow, sha256: sha256(document.as_bytes()), lists, signals, rules, cases })
 }
 
 fn read_name(node: &Node, author: Author, faults: &mut Faults) -> Option<String> {

@@ -20,7 +20,7 @@ impl Model {
         };
         let near = |at: &i64| (-90 * DAY..=5 * 60_000).contains(&(at - request.timestamp));
         let empty = letter.idempotency_key.as_ref().is_some_and(String::is_empty);
-        if !stamp.occurred_at.as_ref().is_none_or(near) || empty {
+        if empty {
             return refused;
         }
         let explicit = letter.idempotency_key.clone().or_else(|| stamp.idempotency_key.clone());
@@ -33,6 +33,10 @@ impl Model {
             let decided = entry.decided;
             self.owe(Topic::Decisions, request, What::Decision { decided, replayed: true });
             return End::Silent;
+        }
+        // Behind the look-up: a repeat is one however late it comes.
+        if !stamp.occurred_at.as_ref().is_none_or(near) {
+            return refused;
         }
         let event_time = stamp.occurred_at.or(letter.time.filter(near)).unwrap_or(request.timestamp);
         let place = self.decided.len();
