@@ -106,7 +106,7 @@ fn an_event_is_as_late_as_its_record_says() {
     decide(&mut local, "2", &body);
     let answers = local.decisions().unwrap();
     let content = Content::read(&answers.last().unwrap().content).unwrap();
-    let answer: serde_json::Value = serde_json::from_slice(content.value.unwrap()).unwrap();
+    let answer: Value = serde_json::from_slice(content.value.unwrap()).unwrap();
     let record = &answer["record"];
     assert_eq!(record["event_time"], json!(Ms(NOON - 7_200_000).to_string()), "the record's own log time");
     assert_eq!(record["decided_at"], json!(Ms(NOON).to_string()), "the clock does not go back");
