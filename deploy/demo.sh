@@ -121,7 +121,7 @@ Repeat it with other order ids and watch the velocity signals rise.
 
   $url/api/v1/health   is it well
   $url/metrics         what Prometheus sees
-  $data/bootstrap.json   all keys, and a link to sign in
+  $data/bootstrap.json   all keys
 
 Decisions as they are made (Ctrl-C stops):
 

@@ -8,13 +8,19 @@
 )]
 
 pub mod base;
+pub mod cli;
 pub mod domain;
 pub mod expr;
+pub mod gateway;
+pub mod http;
+pub mod load;
 pub mod log;
+pub mod node;
 pub mod policy;
 pub mod shard;
 pub mod sim;
 pub mod state;
 pub mod store;
+pub mod telemetry;
 pub mod wire;
 pub mod worker;

@@ -1,3 +1,7 @@
 //! The `clausum` binary: parse, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(clausum::cli::run(std::env::args_os()))
+}

@@ -52,8 +52,15 @@ impl Digest256 {
     }
 }
 
+/// Written at once: answers hold many hashes.
 fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    let mut text = [0; 64];
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
+    f.write_str(text.get(..bytes.len() * 2).and_then(|hex| std::str::from_utf8(hex).ok()).unwrap_or(""))
 }
 
 /// SHA-256 of `data`.

@@ -60,6 +60,18 @@ impl Ms {
         let local = civil.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond();
         Some(Ms(local + ms - offset_minutes * 60_000))
     }
+
+    /// Reads a time in a format of `strptime`. What names no offset is UTC, what names no time of day is
+    /// midnight.
+    #[must_use]
+    pub fn parse_with(format: &str, text: &str) -> Option<Ms> {
+        let parsed = jiff::fmt::strtime::parse(format, text).ok()?;
+        if let Ok(timestamp) = parsed.to_timestamp() {
+            return Some(Ms(timestamp.as_millisecond()));
+        }
+        let civil = parsed.to_datetime().or_else(|_| parsed.to_date().map(DateTime::from)).ok()?;
+        Some(Ms(civil.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond()))
+    }
 }
 
 /// `Z` or `±hh:mm`, in minutes.
@@ -200,6 +212,24 @@ mod tests {
             "-001-05-29T18:30:00Z",
         ] {
             assert_eq!(Ms::parse_rfc3339(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn reads_other_formats() {
+        let table = [
+            ("%Y-%m-%d %H:%M:%S", "2026-05-29 18:30:00", Some("2026-05-29T18:30:00.000Z")),
+            ("%d/%m/%Y", "29/05/2026", Some("2026-05-29T00:00:00.000Z")),
+            ("%Y-%m-%dT%H:%M:%S%.f%:z", "2026-05-29T12:30:00.25-06:00", Some("2026-05-29T18:30:00.250Z")),
+            ("%s", "1716998400", Some("2024-05-29T16:00:00.000Z")),
+            ("%Y-%m-%d", "29/05/2026", None),
+            ("%Y-%m-%d", "2026-02-30", None),
+            ("%H:%M", "18:30", None),
+            ("%", "", None),
+        ];
+        for (format, text, expected) in table {
+            let read = Ms::parse_with(format, text).map(|ms| ms.to_string());
+            assert_eq!(read.as_deref(), expected, "{format} {text}");
         }
     }
 

@@ -12,6 +12,7 @@ mod compile;
 mod decide;
 mod describe;
 mod diagnostic;
+pub mod document;
 mod entities;
 mod event;
 mod field;

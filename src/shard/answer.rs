@@ -19,10 +19,8 @@ pub(super) struct Answer<'a> {
     pub(super) kind: &'static str,
     pub(super) status: u16,
     pub(super) replayed: bool,
-    /// The body for HTTP.
-    pub(super) body: Vec<u8>,
-    /// The body for the decisions topic, where it differs.
-    pub(super) topic_body: Option<&'a [u8]>,
+    /// The body on the decisions topic.
+    pub(super) body: &'a [u8],
 }
 
 /// Emits the outputs of one record. Chains move only in here until the record is whole.
@@ -92,13 +90,16 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    /// Answers the request on the decisions topic, and the gateway if one waits.
-    pub(super) fn answer(&mut self, answer: Answer<'_>) -> Result<(), TooLarge> {
+    /// Answers the request on the decisions topic, and the gateway, if one waits, with `http`.
+    pub(super) fn answer(
+        &mut self,
+        answer: &Answer<'_>,
+        http: impl FnOnce() -> Vec<u8>,
+    ) -> Result<(), TooLarge> {
         let planned = self.planned;
         let Some((content, envelope)) = planned.content.zip(planned.envelope) else { return Ok(()) };
         let position = Position { partition: self.partition, offset: planned.offset };
-        let topic_body = answer.topic_body.unwrap_or(&answer.body);
-        self.output(Topic::Decisions, content.key, Some(topic_body), |record| {
+        self.output(Topic::Decisions, content.key, Some(answer.body), |record| {
             record.header(header::CE_SPECVERSION, b"1.0")?;
             record.header(header::CE_ID, format!("{}-{}", position.partition, position.offset).as_bytes())?;
             record.header(header::CE_SOURCE, header::SOURCE.as_bytes())?;
@@ -115,7 +116,9 @@ impl<'a> Emitter<'a> {
                 None => Ok(()),
             }
         })?;
-        self.reply(answer.status, answer.body, answer.replayed);
+        if envelope.awaited {
+            self.reply(answer.status, http(), answer.replayed);
+        }
         Ok(())
     }
 
@@ -136,6 +139,7 @@ impl<'a> Emitter<'a> {
     pub(super) fn reject(&mut self, refusal: &Refusal) -> Result<(), TooLarge> {
         let (status, body) = error::render(refusal);
         self.note(Note::Rejected(refusal.code.text()));
-        self.answer(Answer { kind: REJECTION, status, replayed: false, body, topic_body: None })
+        let answer = Answer { kind: REJECTION, status, replayed: false, body: &body };
+        self.answer(&answer, || body.clone())
     }
 }

@@ -3,20 +3,23 @@
 use crate::base::hash::{EntityKey, Hash128};
 use crate::base::id::{self, OrgId};
 use crate::base::limits;
+use crate::base::position::Offset;
 use crate::base::time::Ms;
 use crate::domain::access::Organization;
 use crate::domain::decision::Flow;
+use crate::domain::entity::Entity;
 use crate::domain::fault::{Details, ErrorCode, FieldFault, Refusal};
 use crate::domain::payin::PayinRequest;
-use crate::domain::settings::ScoringSettings;
 use crate::policy::Inputs;
 use crate::policy::Policy;
 use crate::policy::{BlockedBy, Item, Verdict};
 use crate::shard::answer::{Answer, DECISION, Emitter};
+use crate::shard::decode::Assess;
 use crate::shard::effects::Note;
 use crate::shard::features::{Event, Heads};
-use crate::shard::render;
+use crate::shard::render::Bodies;
 use crate::shard::step::{Fail, Scene};
+use crate::state::control_rows::ListsRow;
 use crate::state::decision_row::{Basis, Blocked, DecisionRow, Echo, Facts, VerdictPart};
 use crate::state::event::{EventRow, ValueKind};
 use crate::state::key::{Key, Scope};
@@ -88,13 +91,14 @@ pub(super) fn assess(
     scene: &mut Scene<'_>,
     emitter: &mut Emitter<'_>,
     org_id: OrgId,
-    request: &PayinRequest,
+    payment: &Assess,
     envelope: &Envelope<'_>,
 ) -> Result<(), Fail> {
+    let request = &payment.request;
     let org = scene.organization(org_id)?;
     check(scene, request, envelope)?;
     let identity = Identity::of(scene, &org, request, envelope);
-    let comparable = org.entity_key.hash(SPACE_REQUEST, &assess::comparable(request));
+    let comparable = org.entity_key.hash(SPACE_REQUEST, &payment.comparable);
     let idempotency_key = Key::Idempotency(org_id, Scope::Payin, identity.idempotency);
     let known = scene.working.get::<IdempotencyRow>(&idempotency_key)?;
     let holds = |row: &&IdempotencyRow| scene.clock.since(row.decided_at) < limits::IDEMPOTENCY_MS;
@@ -159,10 +163,9 @@ fn repeat(
 }
 
 fn answer(emitter: &mut Emitter<'_>, row: &DecisionRow, policy: &Policy, replayed: bool) -> Result<(), Fail> {
-    let topic_body = render::topic_body(row, policy);
-    let body = render::http_body(row, policy);
-    let answer = Answer { kind: DECISION, status: 200, replayed, body, topic_body: Some(&topic_body) };
-    emitter.answer(answer).map_err(Fail::from)
+    let bodies = Bodies::of(row, policy);
+    let answer = Answer { kind: DECISION, status: 200, replayed, body: bodies.topic() };
+    emitter.answer(&answer, || bodies.http()).map_err(Fail::from)
 }
 
 fn note(emitter: &mut Emitter<'_>, row: &DecisionRow, policy: &Policy) {
@@ -186,6 +189,20 @@ pub(super) fn event_time(timestamp: Ms, request: &PayinRequest, envelope: &Envel
     request.occurred_at.or(envelope_time).unwrap_or(timestamp)
 }
 
+/// The event that a request is at `at`, and its entities.
+pub(super) fn event(
+    scene: &Scene<'_>,
+    org: &Organization,
+    request: &PayinRequest,
+    at: Ms,
+) -> (Event, Vec<Entity>) {
+    let mut entities = Vec::new();
+    scene.engine.catalogue.pipeline.entities(request, &org.entity_key, &mut entities);
+    let event =
+        Event { org: org.id, flow: Flow::Payin, at, amount: request.amount, currency: request.currency };
+    (event, entities)
+}
+
 fn decide(
     scene: &mut Scene<'_>,
     emitter: &Emitter<'_>,
@@ -198,11 +215,8 @@ fn decide(
     let session = scene.working.get::<SessionRow>(&session_key)?.cloned();
     let policy = scene.policy_in_force(org.id, Flow::Payin)?;
     let settings = scene.settings(org.id, Flow::Payin)?;
-    let mut entities = Vec::new();
-    scene.engine.catalogue.pipeline.entities(request, &org.entity_key, &mut entities);
     let at = event_time(scene.timestamp, request, envelope);
-    let event =
-        Event { org: org.id, flow: Flow::Payin, at, amount: request.amount, currency: request.currency };
+    let (event, entities) = event(scene, org, request, at);
     let mut heads = Heads::take(event, &entities, scene.working)?;
     let computed = heads.values(policy.computed(), scene.working)?;
     let inputs = Inputs {
@@ -217,12 +231,10 @@ fn decide(
         settings: &settings,
     };
     let verdict = policy.decide(&inputs);
-    let attempt = session.as_ref().map_or(0, |session| session.attempts) + 1;
-    let transaction = session.map_or_else(|| new_transaction(scene, org), |session| session.transaction);
-    let offset = emitter.offset();
-    let outcome = Outcome { decision: verdict.decision, failed: false };
-    let posting = Posting { at, amount: request.amount, currency: request.currency, outcome, event: offset };
-    heads.insert(posting, scene.working)?;
+    let (transaction, attempt) = match session {
+        Some(session) => (session.transaction, session.attempts + 1),
+        None => (new_transaction(scene, org), 1),
+    };
     let event_row = EventRow {
         at,
         flow: Flow::Payin,
@@ -235,12 +247,12 @@ fn decide(
         entities: entities.clone(),
         values: values(org, request),
     };
-    scene.working.put(Key::Event(org.id, offset), Row::Event(event_row));
+    count(scene, heads, emitter.offset(), org.id, event_row)?;
     let session_row = SessionRow { transaction, attempts: attempt, decided_at: scene.clock };
     scene.working.put(session_key, Row::Session(session_row));
     Ok(DecisionRow {
         organization: org.id,
-        position: offset,
+        position: emitter.offset(),
         decided_at: scene.clock,
         event_time: at,
         latency_ms: latency(scene, envelope),
@@ -249,10 +261,19 @@ fn decide(
         attempt,
         transaction,
         verdict: verdict_part(&verdict),
-        basis: basis(scene, org, &policy, &settings, computed),
+        basis: basis(scene, org, &policy, settings.version, computed)?,
         echo: echo(request, envelope),
         facts: facts(request, entities),
     })
+}
+
+/// Counts the event for its entities and keeps what it was counted with.
+fn count(scene: &mut Scene<'_>, heads: Heads, event: Offset, org: OrgId, row: EventRow) -> Result<(), Fail> {
+    let outcome = Outcome { decision: row.decision, failed: row.failed };
+    let posting = Posting { at: row.at, amount: row.amount, currency: row.currency, outcome, event };
+    heads.insert(posting, scene.working)?;
+    scene.working.put(Key::Event(org, event), Row::Event(row));
+    Ok(())
 }
 
 fn new_transaction(scene: &Scene<'_>, org: &Organization) -> TransactionId {
@@ -307,17 +328,19 @@ fn basis(
     scene: &Scene<'_>,
     org: &Organization,
     policy: &Policy,
-    settings: &ScoringSettings,
+    settings: u64,
     computed: Vec<Option<i64>>,
-) -> Basis {
-    Basis {
+) -> Result<Basis, Fail> {
+    let lists = scene.working.get::<ListsRow>(&Key::Lists(org.id))?;
+    Ok(Basis {
         engine: scene.engine.version,
         locale: org.locale,
         shipped_pack: policy.shipped_sha256,
         pack: policy.own_sha256,
-        settings: settings.version,
+        lists: lists.map(|row| row.digest),
+        settings,
         computed,
-    }
+    })
 }
 
 fn echo(request: &PayinRequest, envelope: &Envelope<'_>) -> Echo {
@@ -329,7 +352,7 @@ fn echo(request: &PayinRequest, envelope: &Envelope<'_>) -> Echo {
     }
 }
 
-fn facts(request: &PayinRequest, entities: Vec<crate::domain::entity::Entity>) -> Facts {
+fn facts(request: &PayinRequest, entities: Vec<Entity>) -> Facts {
     let method = &request.payment_method;
     let email_domain = request.email.as_ref().and_then(|email| email.parts()).map(|parts| parts.1.to_owned());
     Facts {

@@ -4,9 +4,8 @@ use crate::base::hash::sha256;
 use crate::base::limits;
 use crate::base::position::{Partition, Topic};
 use crate::shard::answer::Emitter;
-use crate::shard::decode::Planned;
+use crate::shard::decode::{Dead, Planned};
 use crate::shard::effects::Note;
-use crate::wire::envelope::DeadCode;
 use crate::wire::header;
 use crate::wire::record::{Builder, TooLarge};
 
@@ -15,10 +14,9 @@ pub(super) fn write(
     emitter: &mut Emitter<'_>,
     planned: &Planned<'_>,
     partition: Partition,
-    code: DeadCode,
-    message: &str,
+    dead: &Dead,
 ) -> Result<(), TooLarge> {
-    emitter.note(Note::DeadLetter(code));
+    emitter.note(Note::DeadLetter(dead.code));
     let key = planned.content.map_or(&[][..], |content| content.key);
     let whole = planned.content.and_then(|content| content.value);
     let cut = whole.filter(|value| value.len() > limits::DEAD_LETTER_WHOLE_BYTES);
@@ -28,9 +26,9 @@ pub(super) fn write(
     };
     emitter.output(Topic::DeadLetters, key, value, |record| {
         original_headers(record, planned)?;
-        record.header(header::ERROR_CODE, code.text().as_bytes())?;
-        record.header(header::ERROR_MESSAGE, message.as_bytes())?;
-        record.header(header::ERROR_POSITION, b"0")?;
+        record.header(header::ERROR_CODE, dead.code.text().as_bytes())?;
+        record.header(header::ERROR_MESSAGE, dead.message.as_bytes())?;
+        record.header(header::ERROR_POSITION, dead.at.to_string().as_bytes())?;
         record.header(header::SOURCE_TOPIC, Topic::Requests.name().as_bytes())?;
         record.header(header::SOURCE_PARTITION, partition.to_string().as_bytes())?;
         record.header(header::SOURCE_OFFSET, planned.offset.to_string().as_bytes())?;

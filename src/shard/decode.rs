@@ -7,7 +7,7 @@ use crate::base::limits;
 use crate::base::murmur2::partition_of;
 use crate::base::position::{Offset, Partition};
 use crate::base::time::Ms;
-use crate::domain::fault::{Details, ErrorCode, FieldCode, FieldFault, Refusal};
+use crate::domain::fault::{Details, ErrorCode, FieldCode, Refusal};
 use crate::domain::payin::PayinRequest;
 use crate::wire::envelope::{BadEnvelope, DeadCode, Envelope, RecordType};
 use crate::wire::internal::{self, BadInternal};
@@ -31,9 +31,9 @@ pub struct Planned<'a> {
 #[derive(Debug)]
 pub(super) enum Decoded {
     /// A dead letter, and nothing else.
-    Dead(DeadCode, String),
+    Dead(Dead),
     /// A rejection, and a dead letter besides if its body is no JSON or too large.
-    Rejected(Refusal, Option<DeadCode>),
+    Rejected(Refusal, Option<Dead>),
     /// A command of an organization.
     Command(OrgId, Command),
     /// A command of the partition.
@@ -42,16 +42,40 @@ pub(super) enum Decoded {
     Faulted,
 }
 
+/// Why a record is a dead letter.
+#[derive(Debug, Clone)]
+pub(super) struct Dead {
+    pub(super) code: DeadCode,
+    pub(super) message: String,
+    /// Byte offset of the error in the value.
+    pub(super) at: usize,
+}
+
+impl Dead {
+    pub(super) fn new(code: DeadCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), at: 0 }
+    }
+}
+
 /// A command of an organization.
 #[derive(Debug)]
 pub(super) enum Command {
-    Assess(Box<PayinRequest>),
+    Assess(Box<Assess>),
     Organization(internal::OrganizationPut),
     ApiKey(internal::ApiKeyPut),
     Settings(internal::SettingsPut),
     Pack(internal::PackPublish),
     List(internal::ListPut),
     Probe(internal::Probe),
+}
+
+/// A payment to be decided.
+#[derive(Debug)]
+pub(super) struct Assess {
+    /// The request, with what a browser left to its connection.
+    pub(super) request: PayinRequest,
+    /// What repeats are compared by: the request as the caller wrote it.
+    pub(super) comparable: Vec<u8>,
 }
 
 /// A command of the partition.
@@ -83,8 +107,10 @@ impl<'a> Planned<'a> {
                 let decode = || decode(content, envelope, partition, partitions);
                 catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Decoded::Faulted)
             }
-            (Some(_), Some(Err(BadEnvelope { code, message }))) => Decoded::Dead(*code, message.clone()),
-            _ => Decoded::Dead(DeadCode::BadEnvelope, "the record's content cannot be read".to_owned()),
+            (Some(_), Some(Err(BadEnvelope { code, message }))) => {
+                Decoded::Dead(Dead::new(*code, message.clone()))
+            }
+            _ => Decoded::Dead(Dead::new(DeadCode::BadEnvelope, "the record's content cannot be read")),
         };
         Self { offset, timestamp, checksum, content, envelope: envelope.and_then(Result::ok), decoded }
     }
@@ -92,10 +118,10 @@ impl<'a> Planned<'a> {
     /// The announcement the record makes, if it makes one: the nonce.
     #[must_use]
     pub fn announcement(&self) -> Option<&str> {
-        match &self.decoded {
-            Decoded::Partition(PartitionCommand::Announce(announce)) => Some(&announce.nonce),
-            _ => None,
+        if let Decoded::Partition(PartitionCommand::Announce(announce)) = &self.decoded {
+            return Some(&announce.nonce);
         }
+        None
     }
 }
 
@@ -103,60 +129,81 @@ fn decode(content: &Content<'_>, envelope: &Envelope<'_>, partition: Partition, 
     let body = content.value.unwrap_or_default();
     if envelope.kind.is_of_partition() {
         return match decode_partition(envelope.kind, body) {
-            Ok(command) => Decoded::Partition(command),
-            Err(bad) => Decoded::Dead(DeadCode::BadEnvelope, bad.0),
+            Ok(Some(command)) => Decoded::Partition(command),
+            Ok(None) => Decoded::Dead(Dead::new(DeadCode::UnknownType, "no such type here")),
+            Err(bad) => Decoded::Dead(Dead::new(DeadCode::BadEnvelope, bad.0)),
         };
     }
     let key = std::str::from_utf8(content.key).ok().and_then(|key| key.parse::<OrgId>().ok());
     let Some(org) = key else {
-        return Decoded::Dead(DeadCode::UnknownOrganization, "the key is no organization's id".to_owned());
+        return Decoded::Dead(Dead::new(DeadCode::UnknownOrganization, "the key is no organization's id"));
     };
     let home = partition_of(content.key, partitions);
     if home != partition {
         let message = format!(
             "the key belongs to partition {home}, not {partition}; produce with partitioner=murmur2_random"
         );
-        return Decoded::Dead(DeadCode::WrongPartition, message);
+        return Decoded::Dead(Dead::new(DeadCode::WrongPartition, message));
     }
     if envelope.kind == RecordType::Assess {
-        return decode_assess(org, body);
+        return decode_assess(org, body, envelope);
     }
     match decode_internal(envelope.kind, body) {
         Ok(Some(command)) => Decoded::Command(org, command),
-        Ok(None) => Decoded::Dead(DeadCode::UnknownType, "no such type here".to_owned()),
+        Ok(None) => Decoded::Dead(Dead::new(DeadCode::UnknownType, "no such type here")),
         Err(bad) => Decoded::Rejected(Refusal::new(ErrorCode::ValidationError, bad.0), None),
     }
 }
 
-fn decode_assess(org: OrgId, body: &[u8]) -> Decoded {
+fn decode_assess(org: OrgId, body: &[u8], envelope: &Envelope<'_>) -> Decoded {
     if body.len() > limits::BODY_BYTES {
         let refusal = Refusal {
             code: ErrorCode::PayloadTooLarge,
             message: "the body is too large".into(),
             details: Details::Number("limit_bytes", u64::try_from(limits::BODY_BYTES).unwrap_or(u64::MAX)),
         };
-        return Decoded::Rejected(refusal, Some(DeadCode::TooLarge));
+        let dead = Dead::new(DeadCode::TooLarge, "the body is too large");
+        return Decoded::Rejected(refusal, Some(dead));
     }
     match crate::wire::assess::read(body) {
-        Ok(request) => Decoded::Command(org, Command::Assess(Box::new(request))),
+        Ok(mut request) => {
+            let comparable = crate::wire::assess::comparable(&request);
+            let device = &mut request.device;
+            device.ip = device.ip.or(envelope.peer_ip);
+            if device.user_agent.is_none() {
+                device.user_agent = envelope.peer_agent.map(str::to_owned);
+            }
+            Decoded::Command(org, Command::Assess(Box::new(Assess { request, comparable })))
+        }
         Err(faults) => {
-            let not_json = |fault: &FieldFault| fault.code == FieldCode::Json;
-            let dead = faults.iter().any(not_json).then_some(DeadCode::NotJson);
+            let not_json = faults.iter().find(|fault| fault.code == FieldCode::Json);
+            let dead = not_json.map(|fault| Dead {
+                code: DeadCode::NotJson,
+                message: fault.message.to_string(),
+                at: fault.place.map_or(0, |place| place.offset),
+            });
             Decoded::Rejected(Refusal::invalid(faults), dead)
         }
     }
 }
 
-fn decode_partition(kind: RecordType, body: &[u8]) -> Result<PartitionCommand, BadInternal> {
-    Ok(match kind {
+fn decode_partition(kind: RecordType, body: &[u8]) -> Result<Option<PartitionCommand>, BadInternal> {
+    Ok(Some(match kind {
         RecordType::Genesis => PartitionCommand::Genesis(internal::read(body)?),
         RecordType::Announce => PartitionCommand::Announce(internal::read(body)?),
         RecordType::Engine => PartitionCommand::Engine(internal::read(body)?),
-        _ => {
+        RecordType::Tick => {
             internal::read::<internal::Tick>(body)?;
             PartitionCommand::Tick
         }
-    })
+        RecordType::Assess
+        | RecordType::Organization
+        | RecordType::ApiKey
+        | RecordType::Settings
+        | RecordType::Pack
+        | RecordType::List
+        | RecordType::Probe => return Ok(None),
+    }))
 }
 
 fn decode_internal(kind: RecordType, body: &[u8]) -> Result<Option<Command>, BadInternal> {

@@ -5,9 +5,9 @@ use crate::domain::access::Organization;
 use crate::domain::decision::Flow;
 use crate::domain::payin::PayinRequest;
 use crate::domain::settings::ScoringSettings;
-use crate::shard::assess::{Identity, event_time};
+use crate::shard::assess::{Identity, event, event_time};
 use crate::shard::decode::{Command, Decoded, Planned};
-use crate::shard::features::{self, Event};
+use crate::shard::features;
 use crate::shard::step::Scene;
 use crate::state::control_rows::{ActivePack, ListsRow};
 use crate::state::decision_row::DecisionRow;
@@ -24,8 +24,8 @@ pub(super) fn wants(scene: &mut Scene<'_>, planned: &Planned<'_>, wanted: &mut V
     };
     let organization = organization.clone();
     match (command, &planned.envelope) {
-        (Command::Assess(request), Some(envelope)) => {
-            assess(scene, &organization, request, envelope, wanted);
+        (Command::Assess(payment), Some(envelope)) => {
+            assess(scene, &organization, &payment.request, envelope, wanted);
         }
         (Command::Pack(_) | Command::List(_), _) => {
             seek::<ListsRow>(scene, Key::Lists(*org), wanted);
@@ -85,10 +85,7 @@ fn assess(
         Err(_) => Vec::new(),
     };
     let at = event_time(scene.timestamp, request, envelope);
-    let event =
-        Event { org: org.id, flow: Flow::Payin, at, amount: request.amount, currency: request.currency };
-    let mut entities = Vec::new();
-    scene.engine.catalogue.pipeline.entities(request, &org.entity_key, &mut entities);
+    let (event, entities) = event(scene, org, request, at);
     for entity in entities {
         features::wants(event, entity, &windows, scene.working, wanted);
     }

@@ -8,17 +8,36 @@ use crate::policy::Policy;
 use crate::state::decision_row::{Blocked, DecisionRow, Facts};
 use crate::wire::json::{self, Object};
 
-/// The body over HTTP.
-pub(super) fn http_body(row: &DecisionRow, policy: &Policy) -> Vec<u8> {
-    json::object(|body| put_decision(body, row, policy))
+/// A decision's bodies. That over HTTP is the beginning of that on the decisions topic, which has one more
+/// member, the last.
+pub(super) struct Bodies {
+    topic: Vec<u8>,
+    shared: usize,
 }
 
-/// The body on the decisions topic: one more member.
-pub(super) fn topic_body(row: &DecisionRow, policy: &Policy) -> Vec<u8> {
-    json::object(|body| {
-        put_decision(body, row, policy);
-        body.object("record", |record| put_record(record, row));
-    })
+impl Bodies {
+    pub(super) fn of(row: &DecisionRow, policy: &Policy) -> Self {
+        let mut shared = 0;
+        let topic = json::object(|body| {
+            put_decision(body, row, policy);
+            shared = body.written();
+            body.object("record", |record| put_record(record, row));
+        });
+        Self { topic, shared }
+    }
+
+    /// The body on the decisions topic.
+    pub(super) fn topic(&self) -> &[u8] {
+        &self.topic
+    }
+
+    /// The body over HTTP.
+    pub(super) fn http(&self) -> Vec<u8> {
+        let mut body = Vec::with_capacity(self.shared + 1);
+        body.extend_from_slice(self.topic.get(..self.shared).unwrap_or_default());
+        body.push(b'}');
+        body
+    }
 }
 
 fn put_decision(body: &mut Object<'_>, row: &DecisionRow, policy: &Policy) {

@@ -11,7 +11,7 @@ use crate::domain::settings::ScoringSettings;
 use crate::policy::Policy;
 use crate::shard::answer::Emitter;
 use crate::shard::core::{Applied, Core, GenesisMark};
-use crate::shard::decode::{Command, Decoded, PartitionCommand, Planned};
+use crate::shard::decode::{Command, Dead, Decoded, PartitionCommand, Planned};
 use crate::shard::effects::Effects;
 use crate::shard::engine::{Engine, Engines};
 use crate::shard::policies::Policies;
@@ -72,9 +72,9 @@ pub(super) enum Fail {
     /// A row is missing in memory, or broken.
     Missing(Missing),
     /// The answer is a refusal, and a dead letter if it has a code.
-    Refused(Refusal, Option<DeadCode>),
+    Refused(Refusal, Option<Dead>),
     /// A dead letter only.
-    Dead(DeadCode, &'static str),
+    Dead(Dead),
     /// An output would be beyond its limit, which construction should have seen to.
     TooLarge,
 }
@@ -119,7 +119,7 @@ impl Scene<'_> {
     /// The organization; without it the record is a dead letter.
     pub(super) fn organization(&self, org: OrgId) -> Result<Organization, Fail> {
         let found = self.working.get::<Organization>(&Key::Organization(org))?.cloned();
-        found.ok_or(Fail::Dead(DeadCode::UnknownOrganization, "there is no such organization"))
+        found.ok_or(Fail::Dead(Dead::new(DeadCode::UnknownOrganization, "there is no such organization")))
     }
 
     pub(super) fn policy_in_force(&mut self, org: OrgId, flow: Flow) -> Result<Arc<Policy>, Missing> {
@@ -206,13 +206,12 @@ impl Shard {
         }
         let mark = effects.mark();
         let clock = self.core.clock.max(planned.timestamp);
-        let outcome = match &planned.decoded {
-            Decoded::Partition(command) if self.core.genesis.is_some() || is_genesis(command) => {
-                return self.step_partition(planned, command, clock, effects);
-            }
-            _ => self.attempt(planned, clock, effects),
-        };
-        let chains = match outcome {
+        if let Decoded::Partition(command) = &planned.decoded
+            && (self.core.genesis.is_some() || is_genesis(command))
+        {
+            return self.step_partition(planned, command, clock, effects);
+        }
+        let chains = match self.attempt(planned, clock, effects) {
             Ok(Ok(chains)) => chains,
             Ok(Err(Missing::Unread(key))) => {
                 self.working.rollback();
@@ -283,11 +282,11 @@ impl Shard {
     fn fault(&self, planned: &Planned<'_>, effects: &mut Effects) -> Chains {
         let mut emitter = Emitter::new(planned, self.partition, &self.core, effects);
         let refusal = Refusal::new(ErrorCode::InternalError, "the engine failed on this request");
-        let message = "the engine failed on this record";
+        let dead = Dead::new(DeadCode::EngineFault, "the engine failed on this record");
         // Both are far below every limit; and if they were not, there is nothing better to say.
-        let written = emitter.reject(&refusal).and_then(|()| {
-            dead_letter::write(&mut emitter, planned, self.partition, DeadCode::EngineFault, message)
-        });
+        let written = emitter
+            .reject(&refusal)
+            .and_then(|()| dead_letter::write(&mut emitter, planned, self.partition, &dead));
         if written.is_err() {
             return self.core.chains;
         }
@@ -334,7 +333,8 @@ impl Shard {
         message: &str,
     ) -> Result<Stepped, BrokenState> {
         let mut emitter = Emitter::new(planned, self.partition, &self.core, effects);
-        dead_letter::write(&mut emitter, planned, self.partition, DeadCode::BadEnvelope, message)
+        let dead = Dead::new(DeadCode::BadEnvelope, message);
+        dead_letter::write(&mut emitter, planned, self.partition, &dead)
             .map_err(|_| BrokenState("a dead letter is too large".to_owned()))?;
         self.core.chains = emitter.chains();
         self.applied(planned, clock);
@@ -358,20 +358,19 @@ fn run(
     before_genesis: bool,
 ) -> Result<(), Fail> {
     if before_genesis {
-        return Err(Fail::Dead(DeadCode::BadEnvelope, "the record stands before genesis"));
+        return Err(Fail::Dead(Dead::new(DeadCode::BadEnvelope, "the record stands before genesis")));
     }
     match &planned.decoded {
-        Decoded::Dead(code, message) => {
-            dead_letter::write(emitter, planned, scene.partition, *code, message)?;
-            Ok(())
-        }
-        Decoded::Rejected(refusal, dead) => Err(Fail::Refused(refusal.clone(), *dead)),
-        Decoded::Command(org, Command::Assess(request)) => match &planned.envelope {
-            Some(envelope) => assess::assess(scene, emitter, *org, request, envelope),
-            None => Err(Fail::Dead(DeadCode::BadEnvelope, "the record has no envelope")),
+        Decoded::Dead(dead) => Err(Fail::Dead(dead.clone())),
+        Decoded::Rejected(refusal, dead) => Err(Fail::Refused(refusal.clone(), dead.clone())),
+        Decoded::Command(org, Command::Assess(payment)) => match &planned.envelope {
+            Some(envelope) => assess::assess(scene, emitter, *org, payment, envelope),
+            None => Err(Fail::Dead(Dead::new(DeadCode::BadEnvelope, "the record has no envelope"))),
         },
         Decoded::Command(org, command) => commands::run(scene, emitter, *org, command),
-        Decoded::Partition(_) => Err(Fail::Dead(DeadCode::BadEnvelope, "the record stands before genesis")),
+        Decoded::Partition(_) => {
+            Err(Fail::Dead(Dead::new(DeadCode::BadEnvelope, "the record stands before genesis")))
+        }
         Decoded::Faulted => std::panic::resume_unwind(Box::new("decoding panicked")),
     }
 }
@@ -385,14 +384,11 @@ fn conclude(
 ) -> Result<(), Missing> {
     let written = match fail {
         Fail::Missing(missing) => return Err(missing),
-        Fail::Refused(refusal, dead) => {
-            let message = refusal.message.clone();
-            emitter.reject(&refusal).and_then(|()| match dead {
-                Some(code) => dead_letter::write(emitter, planned, partition, code, &message),
-                None => Ok(()),
-            })
-        }
-        Fail::Dead(code, message) => dead_letter::write(emitter, planned, partition, code, message),
+        Fail::Refused(refusal, dead) => emitter.reject(&refusal).and_then(|()| match dead {
+            Some(dead) => dead_letter::write(emitter, planned, partition, &dead),
+            None => Ok(()),
+        }),
+        Fail::Dead(dead) => dead_letter::write(emitter, planned, partition, &dead),
         Fail::TooLarge => Err(TooLarge),
     };
     match written {

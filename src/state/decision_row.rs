@@ -88,6 +88,8 @@ pub struct Basis {
     pub shipped_pack: Digest256,
     /// The organization's own pack.
     pub pack: Option<Digest256>,
+    /// The organization's own named lists.
+    pub lists: Option<Digest256>,
     /// The version of the scoring settings.
     pub settings: u64,
     /// The values of the computed features, in the packs' order.
@@ -252,7 +254,9 @@ impl Basis {
         out.number(u64::from(self.engine));
         out.byte(self.locale as u8);
         out.raw(&self.shipped_pack.0);
-        out.option(self.pack.as_ref(), |out, pack| out.raw(&pack.0));
+        for digest in [&self.pack, &self.lists] {
+            out.option(digest.as_ref(), |out, digest| out.raw(&digest.0));
+        }
         out.number(self.settings);
         out.count(self.computed.len());
         for value in &self.computed {
@@ -264,11 +268,11 @@ impl Basis {
         let engine = input.small()?;
         let locale = Locale::from_code(input.byte()?).ok_or(input.bad("a language"))?;
         let shipped_pack = input.digest()?;
-        let pack = input.option(Decoder::digest)?;
+        let (pack, lists) = (input.option(Decoder::digest)?, input.option(Decoder::digest)?);
         let settings = input.number()?;
         let count = input.count(1)?;
         let computed: Result<_, _> = (0..count).map(|_| input.option(Decoder::signed)).collect();
-        Ok(Self { engine, locale, shipped_pack, pack, settings, computed: computed? })
+        Ok(Self { engine, locale, shipped_pack, pack, lists, settings, computed: computed? })
     }
 }
 

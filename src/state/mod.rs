@@ -7,6 +7,8 @@ pub mod decision_row;
 pub mod event;
 pub mod key;
 pub mod row;
+#[cfg(test)]
+mod samples;
 pub mod session;
 pub mod velocity;
 pub mod working;

@@ -6,7 +6,7 @@
 
 use crate::base::collections::Map;
 use crate::state::codec::BadRow;
-use crate::state::key::Key;
+use crate::state::key::{Key, Kind};
 use crate::state::row::{FromRow, Row};
 use std::fmt;
 use std::sync::Arc;
@@ -185,6 +185,10 @@ impl WorkingSet {
                 && slot.dirty.is_some_and(|dirty| dirty <= generation)
             {
                 slot.dirty = None;
+                // What is written once and read seldom only takes the place of what is read with each event.
+                if matches!(key.kind(), Kind::Event | Kind::Decision) {
+                    self.slots.remove(key);
+                }
             }
         }
     }

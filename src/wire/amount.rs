@@ -23,8 +23,9 @@ pub fn read(members: AmountMembers<'_>, faults: &mut Faults) -> Option<(i64, Cur
     let number = amount.number(faults);
     let currency = currency.parsed(Text::USUAL, self::currency, faults);
     let choices = [("minor", AmountUnit::Minor), ("major", AmountUnit::Major)];
-    let chosen = unit.choice(&choices, faults);
-    let known = if unit.raw().is_none() { Some(AmountUnit::Minor) } else { chosen };
+    let before = faults.total();
+    let chosen = unit.choice(&choices, faults).unwrap_or_default();
+    let known = (faults.total() == before).then_some(chosen);
     let number = number?;
     let result = match (known, currency) {
         (Some(unit), Some(currency)) => minor_units(number, unit, currency),

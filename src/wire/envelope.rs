@@ -6,6 +6,7 @@ use crate::wire::header;
 use crate::wire::record::{Builder, Content, TooLarge};
 use bytes::Bytes;
 use std::fmt;
+use std::net::IpAddr;
 
 macro_rules! types {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
@@ -125,6 +126,10 @@ pub struct Envelope<'a> {
     pub received: Option<Ms>,
     /// Whether a gateway waits for the answer.
     pub awaited: bool,
+    /// The address a browser's call came from.
+    pub peer_ip: Option<IpAddr>,
+    /// The user agent of a browser's call.
+    pub peer_agent: Option<&'a str>,
 }
 
 /// Why an envelope is refused.
@@ -184,6 +189,8 @@ impl<'a> Envelope<'a> {
             traceparent: found.traceparent,
             received,
             awaited: found.awaited,
+            peer_ip: found.peer_ip.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
+            peer_agent: found.peer_agent.and_then(|value| std::str::from_utf8(value).ok()),
         })
     }
 }
@@ -213,6 +220,8 @@ struct Found<'a> {
     idempotency_key: Option<&'a [u8]>,
     traceparent: Option<&'a [u8]>,
     received: Option<&'a [u8]>,
+    peer_ip: Option<&'a [u8]>,
+    peer_agent: Option<&'a [u8]>,
     awaited: bool,
 }
 
@@ -230,6 +239,8 @@ impl<'a> Found<'a> {
                 header::IDEMPOTENCY_KEY => &mut found.idempotency_key,
                 header::TRACEPARENT => &mut found.traceparent,
                 header::RECEIVED => &mut found.received,
+                header::PEER_IP => &mut found.peer_ip,
+                header::PEER_AGENT => &mut found.peer_agent,
                 header::REPLY_TO => {
                     found.awaited = true;
                     continue;

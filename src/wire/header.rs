@@ -27,6 +27,11 @@ pub const RENAMED_PREFIX: &str = "x-clausum-";
 pub const RECEIVED: &str = "clausum-received";
 /// Says that a gateway waits for the answer.
 pub const REPLY_TO: &str = "clausum-reply-to";
+/// The address a browser's call came from, where the request names none. Beside the body, for repeats are
+/// compared by what the caller wrote.
+pub const PEER_IP: &str = "clausum-peer-ip";
+/// The user agent of a browser's call, where the request names none.
+pub const PEER_AGENT: &str = "clausum-peer-agent";
 /// The answer's HTTP status.
 pub const STATUS: &str = "clausum-status";
 /// `true` on the repeat of a stored answer.

@@ -87,3 +87,84 @@ fn put_members(object: &mut Object<'_>, metadata: &[(String, MetadataValue)]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json;
+
+    json::members! {
+        struct Body { metadata, }
+    }
+
+    /// The metadata written again, or the faults as `pointer code` apart by `; `.
+    fn outcome(metadata: &str) -> String {
+        let body = format!("{{\"metadata\":{metadata}}}");
+        let mut faults = Faults::lenient();
+        let read =
+            json::read(body.as_bytes(), &mut faults, |body: &Body<'_>, faults| read(&body.metadata, faults));
+        let told: Vec<_> =
+            faults.into_vec().iter().map(|fault| format!("{} {}", fault.field, fault.code)).collect();
+        if !told.is_empty() {
+            return told.join("; ");
+        }
+        String::from_utf8(object(|object| write(object, &read.unwrap()))).unwrap()
+    }
+
+    #[track_caller]
+    fn check(metadata: &str, expected: &str) {
+        assert_eq!(outcome(metadata), expected, "{metadata}");
+    }
+
+    #[test]
+    fn members_are_kept_in_order_and_the_last_of_a_name_counts() {
+        check(r#"{"b":1,"a":" x ","B":true}"#, r#"{"metadata":{"B":true,"a":"x","b":1}}"#);
+        check(r#"{"a":1,"b":2,"a":3,"\u0061":4}"#, r#"{"metadata":{"a":4,"b":2}}"#);
+        check(r#"{"a":1,"a":null,"b":"","c":" \n "}"#, "{}");
+        check(r#"{"":1.50,"~/":-0e1}"#, r#"{"metadata":{"":1.50,"~/":-0e1}}"#);
+        check("null", "{}");
+        check("[]", "/metadata type");
+    }
+
+    #[test]
+    fn nested_values_keep_their_text_but_for_space() {
+        check(
+            "{\"n\":[ 1.0 , \"a b\\\" ] \\\\\" ,\n{ \"x\" :\tnull, \"x\":\"\\ud800\" } ]}",
+            r#"{"metadata":{"n":[1.0,"a b\" ] \\",{"x":null,"x":"\ud800"}]}}"#,
+        );
+    }
+
+    #[test]
+    fn texts_may_have_lines_and_nothing_else_of_the_kind() {
+        check(r#"{"a":"x\r\ny"}"#, r#"{"metadata":{"a":"x\r\ny"}}"#);
+        check(
+            r#"{"a":"x\ty","b":"\ud800","c\n":1}"#,
+            "/metadata/a format; /metadata/b format; /metadata format",
+        );
+    }
+
+    #[test]
+    fn limits() {
+        let text = |count: usize| format!("\"{}\"", "é".repeat(count));
+        let of = |key: &str, value: &str| format!("{{{key}:{value}}}");
+        assert!(outcome(&of(&text(64), "1")).starts_with("{\"metadata\""));
+        check(&of(&text(65), "1"), "/metadata length");
+        assert!(outcome(&of("\"a\"", &text(1_024))).starts_with("{\"metadata\""));
+        check(&of("\"a\"", &text(1_025)), "/metadata/a length");
+        check(&of("\"a\"", &"1".repeat(1_025)), "/metadata/a length");
+        let many = |count: usize| {
+            let members: Vec<_> = (0..count).map(|at| format!("\"k{at}\":1")).collect();
+            format!("{{\"k0\":0,\"none\":null,{}}}", members.join(","))
+        };
+        assert!(outcome(&many(50)).starts_with("{\"metadata\""));
+        check(&many(51), "/metadata max");
+    }
+
+    #[test]
+    fn all_in_all_it_is_measured_as_it_is_written() {
+        // {"n":["…"]} has ten bytes around the text.
+        let nested = |count: usize| format!("{{\"n\":[{}\"{}\"]}}", " ".repeat(5_000), "x".repeat(count));
+        assert_eq!(outcome(&nested(8_182)).len(), 8_192 + r#"{"metadata":}"#.len());
+        check(&nested(8_183), "/metadata length");
+    }
+}

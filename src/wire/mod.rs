@@ -3,6 +3,7 @@
 
 pub mod amount;
 pub mod assess;
+pub mod bootstrap;
 pub mod chain;
 pub mod contact;
 pub mod envelope;

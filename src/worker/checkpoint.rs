@@ -9,7 +9,7 @@ use crate::store::{Store, StoreError, Write};
 use crate::worker::outbox::Landed;
 use std::sync::Arc;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 1;
 
 /// What a store's checkpoint says.
 #[derive(Debug, Clone, PartialEq, Eq)]

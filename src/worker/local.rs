@@ -15,10 +15,13 @@ use crate::store::memory::Folder;
 use crate::wire::envelope::{RecordType, product_record};
 use crate::wire::internal::{self, Genesis, OrganizationPut};
 use crate::worker::owner::{End, Owner, OwnerTurn};
-use crate::worker::status::Status;
+use crate::worker::status::{Phase, Status};
 use crate::worker::{Directory, Notes, Options, Parts, Replies};
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Turns without anything done after which a shard that is not open will not be: its clock may stand.
+const IDLE_TURNS: u32 = 1_000;
 
 /// A worker of one's own with one partition.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Local {
     folder: Folder,
     decisions: Box<dyn Reader>,
     options: Options,
+    /// Turns since the last settling began in which nothing was done and nothing is open.
+    idle: u32,
 }
 
 /// What came of a record given to [`Local::submit`].
@@ -87,7 +92,7 @@ impl Local {
             log.reader(TopicPartition::new(Topic::Decisions, Partition(0)), crate::base::position::Offset(0));
         let decisions = decisions.map_err(|error| error.to_string())?;
         let owner = Owner::new(parts.clone(), options.clone(), Partition(0), Arc::default());
-        let mut local = Self { log, owner, parts, replies, folder, decisions, options };
+        let mut local = Self { log, owner, parts, replies, folder, decisions, options, idle: 0 };
         local.begin()?;
         Ok(local)
     }
@@ -156,6 +161,7 @@ impl Local {
     /// # Errors
     /// The shard could not go on.
     pub fn settle(&mut self) -> Result<(), String> {
+        self.idle = 0;
         loop {
             let turn = self.owner.turn();
             if let Some(job) = self.owner.take_job() {
@@ -167,10 +173,11 @@ impl Local {
                 OwnerTurn::Ended(End::Left) => return Ok(()),
                 OwnerTurn::Ended(end) => return Err(format!("{end:?}")),
                 OwnerTurn::Idle(_) if self.is_settled()? => return Ok(()),
-                OwnerTurn::Idle(_) => match self.owner.status().phase() {
-                    crate::worker::status::Phase::Parked => return Err("the shard is parked".to_owned()),
-                    _ => continue,
-                },
+                OwnerTurn::Idle(_) if self.owner.status().phase() == Phase::Running => {}
+                OwnerTurn::Idle(_) => self.idle += 1,
+            }
+            if self.idle > IDLE_TURNS {
+                return Err("the shard does not open".to_owned());
             }
         }
     }
@@ -208,6 +215,12 @@ impl Local {
         self.owner.close();
         self.settle()?;
         self.crash()
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn log(&self) -> &Handle {
+        &self.log
     }
 
     /// What is stored.

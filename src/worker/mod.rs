@@ -110,7 +110,7 @@ impl Default for Options {
             turn_records: crate::base::limits::TURN_RECORDS,
             checkpoint_ms: 5_000,
             checkpoint_rows: 200_000,
-            resident_rows: 1_000_000,
+            resident_rows: 400_000,
             park_ms: 300_000,
             announce_again_ms: 100,
             announce_again_max_ms: 6_000,

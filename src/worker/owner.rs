@@ -26,6 +26,8 @@ use std::time::Duration;
 
 /// Failures at one position before the partition is parked.
 const TRIES: u32 = 3;
+/// Half of the first wait before a poisoned shard is opened again; doubles.
+const POISON_MS: u64 = 50;
 /// Rows of one scan.
 const SCAN: usize = 1_024;
 
@@ -179,10 +181,7 @@ impl Owner {
         };
         moved.unwrap_or_else(|failure| {
             self.fail(&failure);
-            match &self.stage {
-                Stage::Ended(end) => OwnerTurn::Ended(end.clone()),
-                _ => OwnerTurn::Busy,
-            }
+            if let Stage::Ended(end) = &self.stage { OwnerTurn::Ended(end.clone()) } else { OwnerTurn::Busy }
         })
     }
 
@@ -218,7 +217,9 @@ impl Owner {
             tracing::error!(partition = self.partition.0, "the shard is parked");
         } else {
             self.status.set_phase(Phase::Poisoned);
-            self.stage = Stage::Waiting(now);
+            // A checkpoint still being written holds the store open for a moment.
+            let wait = Duration::from_millis(POISON_MS << self.failures.count);
+            self.stage = Stage::Waiting(now + wait);
         }
     }
 
@@ -363,7 +364,9 @@ impl Owner {
         self.stage = Stage::Running(running);
         Ok(match turned {
             Turned::Busy => OwnerTurn::Busy,
-            _ => OwnerTurn::Idle(Duration::from_millis(self.options.checkpoint_ms.clamp(1, 1_000))),
+            Turned::Idle | Turned::Superseded | Turned::Engine(_) => {
+                OwnerTurn::Idle(Duration::from_millis(self.options.checkpoint_ms.clamp(1, 1_000)))
+            }
         })
     }
 

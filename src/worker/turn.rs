@@ -182,7 +182,9 @@ impl Running {
                     incarnation: self.incarnation,
                 });
             }
-            other => self.progress = other,
+            other @ (Progress::None | Progress::Awaiting(_) | Progress::Writing { .. }) => {
+                self.progress = other
+            }
         }
         Ok(())
     }

@@ -5,9 +5,16 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
     reason = "tests stop at a surprise and say what they skip"
 )]
 
 mod data;
+mod faults;
+mod golden;
 mod handbook;
+mod kill;
+mod programs;
+mod server;
 mod shard;

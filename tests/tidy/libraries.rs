@@ -25,7 +25,7 @@ const PLACES: &[Place] = &[
     only(&["rdkafka"], &["log/kafka"]),
     only(&["arrow", "parquet", "datafusion"], &["rollup"]),
     only(&["object_store"], &["archive"]),
-    only(&["saphyr"], &["policy"]),
+    only(&["saphyr", "saphyr_parser"], &["policy"]),
     only(&["metrics", "metrics_exporter_prometheus", "hdrhistogram", "tracing_subscriber"], &["telemetry"]),
     only(
         &[

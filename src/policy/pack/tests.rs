@@ -265,3 +265,55 @@ fn limits_hold() {
     let bad = "- {id: a, name: 5}\n".repeat(500);
     assert_eq!(faults(&pack(&format!("rules:\n{bad}"))).len(), crate::policy::MAX_DIAGNOSTICS);
 }
+
+#[test]
+fn no_damage_to_a_document_makes_it_panic() {
+    let catalogue = Catalogue::payin().unwrap();
+    let whole = pack(EXAMPLE);
+    let pieces = [
+        "'",
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        "- ",
+        "\n",
+        "  ",
+        "&",
+        "*",
+        "!",
+        "|",
+        "99999999999999999999",
+        "null",
+        "é",
+        "#",
+        ",",
+    ];
+    let mut seed = 11_u64;
+    let mut roll = |sides: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(seed >> 33).unwrap() % sides
+    };
+    let mut accepted = 0;
+    for _ in 0..3_000 {
+        let mut text = whole.clone();
+        for _ in 0..=roll(3) {
+            let at = text.floor_char_boundary(roll(text.len()));
+            let end = text.floor_char_boundary((at + roll(4)).min(text.len()));
+            text.replace_range(at..end, pieces[roll(pieces.len())]);
+        }
+        match catalogue.check(&text) {
+            Ok(pack) => {
+                accepted += 1;
+                assert!(catalogue.compile(Some(&pack)).is_ok(), "{text}");
+            }
+            Err(faults) => {
+                let lines = u32::try_from(text.lines().count()).unwrap() + 1;
+                assert!(!faults.is_empty() && faults.iter().all(|fault| (1..=lines).contains(&fault.line)));
+            }
+        }
+    }
+    assert!(accepted > 100, "only {accepted} were still a pack");
+}

@@ -1,3 +1,5 @@
+//! What ships with the product, as the contract has it.
+
 use super::sample::{catalogue, codes, full, inputs};
 use super::*;
 use crate::domain::access::Locale;
@@ -49,4 +51,25 @@ fn the_pipeline_starts_with_the_settings_of_the_contract() {
         retention,
         ["payer 90", "email 30", "phone 30", "customer 30", "device 30", "ip 30", "card 90"]
     );
+}
+
+#[test]
+fn a_pipeline_s_faults_are_told_at_once() {
+    let document = "pipeline: Payin\nflow: payin\nthresholds: {review: 50, challenge: 40, decline: 75}\nentities:\n- {entity: mail, key: [email.address], retention: 30d}\n- {entity: ip, key: [ip], retention: 1y}\n- {entity: card, key: [payment_method.card_hash], retention: 90d}\n- {entity: card, key: [payment_method.card_hash], retention: 90d}\nparameters: {a: 0, b: {XXX: '1'}, C: 1}\noutputs: []\n";
+    let told = Pipeline::read(document).unwrap_err();
+    let told: Vec<_> =
+        told.iter().map(|fault| format!("{}:{} {}", fault.line, fault.column, fault.code)).collect();
+    let expected = [
+        "1:11 format",
+        "3:13 out_of_range",
+        "5:12 enum",
+        "6:22 enum",
+        "6:38 format",
+        "8:3 duplicate",
+        "9:17 out_of_range",
+        "9:29 format",
+        "9:38 format",
+        "10:10 unknown_field",
+    ];
+    assert_eq!(told, expected);
 }

@@ -202,7 +202,7 @@ impl Tree<'_> {
         }
     }
 
-    fn layout(&self, text: &str, style: ScalarStyle, at: Place) -> Layout {
+    fn layout(&mut self, text: &str, style: ScalarStyle, at: Place) -> Layout {
         let quote = match style {
             ScalarStyle::Plain => 0,
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 1,

@@ -1,3 +1,5 @@
+//! Trees and places of documents, and what is refused before it can grow.
+
 use super::*;
 use crate::policy::diagnostic::Diagnostic;
 
@@ -110,4 +112,14 @@ fn no_text_makes_it_panic() {
         let told = tree(&text);
         assert!(told.is_ok() || !told.unwrap_err().is_empty());
     }
+}
+
+#[test]
+fn a_long_line_is_walked_once() {
+    let scalars: String = (0..150_000).map(|n| if n % 2 == 0 { "é, " } else { "'b', " }).collect();
+    let node = tree(&format!("[{scalars}end]")).unwrap();
+    let Data::Sequence(items) = &node.data else { panic!("a list") };
+    let far = items[100_001].place_of(1, 1).unwrap();
+    assert_eq!((far.line, far.column), (1, 1 + 50_000 * (3 + 5) + 3 + 1 + 1));
+    assert!(items.iter().all(|item| item.place_of(1, 1).is_some()));
 }

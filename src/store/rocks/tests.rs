@@ -40,6 +40,14 @@ fn check_whole(store: &RocksStore) -> Option<u32> {
     number
 }
 
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_copy_taken_at_any_moment_holds_one_whole_checkpoint() {
     let folder = TempDir::new().unwrap();
@@ -55,12 +63,13 @@ fn a_copy_taken_at_any_moment_holds_one_whole_checkpoint() {
                 store.commit(numbered(number), &number.to_le_bytes()).unwrap();
             }
         });
+        // Also when a check fails: the scope waits for the thread.
+        let _stopping = Stop(&stop);
         for _ in 0..40 {
             let copy = TempDir::new().unwrap();
             copy_folder(folder.path(), copy.path());
             seen.push(check_whole(&open(copy.path()).unwrap()));
         }
-        stop.store(true, Ordering::Relaxed);
     });
     assert!(seen.is_sorted(), "{seen:?}");
     assert!(seen.last() > seen.first(), "no commit was seen: {seen:?}");
@@ -89,6 +98,21 @@ fn a_full_memtable_is_flushed_at_a_checkpoint_boundary() {
         check_whole(&open(copy.path()).unwrap());
     }
     assert!(store.size_bytes() > 0, "RocksDB flushed nothing by itself");
+}
+
+#[test]
+fn files_that_nothing_names_any_more_are_damage() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).unwrap();
+    store.commit(numbered(3), &3_u32.to_le_bytes()).unwrap();
+    drop(store);
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        if !entry.file_name().to_str().unwrap().ends_with(".sst") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    assert!(matches!(open(folder.path()), Err(StoreError::Damaged { .. })));
 }
 
 /// Flips one byte and tells what came of it: wrong data is what may never come.

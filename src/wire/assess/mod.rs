@@ -1,6 +1,8 @@
 //! The body of a pay-in assessment: the contract's section 5.2, read from what a caller sent and
 //! written in the one form that records carry and that requests are compared in.
 
+#[cfg(test)]
+mod fuzz;
 mod read;
 #[cfg(test)]
 mod speed;

@@ -123,6 +123,10 @@ impl Faults {
 /// Appends `/` and `name` as RFC 6901 writes it. A name longer than any known one is cut.
 pub fn pointer_segment(pointer: &mut String, name: &str) {
     pointer.push('/');
+    if name.len() <= NAME_CHARS && !name.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
+        pointer.push_str(name);
+        return;
+    }
     for (at, char) in name.chars().enumerate() {
         match char {
             _ if at == NAME_CHARS => {

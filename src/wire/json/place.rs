@@ -12,7 +12,7 @@ pub(super) fn at_offset(text: &[u8], offset: usize) -> TextPlace {
 }
 
 /// The place serde_json means. It counts the bytes it has consumed of a line, so the one at fault is the
-/// last of them, but for a text that ends too early.
+/// last of them (or next to it), but for a text that ends too early.
 pub(super) fn of_error(text: &[u8], error: &serde_json::Error) -> TextPlace {
     if error.is_eof() {
         return at_offset(text, text.len());

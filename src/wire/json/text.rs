@@ -33,12 +33,22 @@ impl Text {
     /// # Errors
     /// [`FieldCode::Length`] or [`FieldCode::Format`].
     pub fn check(self, text: &str) -> Result<(), Bad> {
+        self.check_length(text)?;
+        self.check_characters(text)
+    }
+
+    pub(super) fn check_length(self, text: &str) -> Result<(), Bad> {
         // A character has at least one byte, so most texts need no counting.
         if text.len() > self.max_chars && text.chars().count() > self.max_chars {
             let message = format!("must have at most {} characters", self.max_chars);
             return Err(Bad { code: FieldCode::Length, message: message.into() });
         }
-        if has_control(text, self.lines) {
+        Ok(())
+    }
+
+    fn check_characters(self, text: &str) -> Result<(), Bad> {
+        let control = |char: char| char.is_control() && !(self.lines && matches!(char, '\n' | '\r'));
+        if !is_plain(text) && text.chars().any(control) {
             return Err(Bad::format(if self.lines {
                 "must have no control characters other than line breaks"
             } else {
@@ -49,29 +59,33 @@ impl Text {
     }
 }
 
-fn has_control(text: &str, lines: bool) -> bool {
-    let control = |char: char| char.is_control() && !(lines && matches!(char, '\n' | '\r'));
-    if text.is_ascii() {
-        // Without a branch per byte: most texts are clean to their end.
-        let suspects = text.bytes().fold(false, |found, byte| found | (byte < 0x20) | (byte == 0x7f));
-        return suspects && text.chars().any(control);
-    }
-    text.chars().any(control)
+/// Whether `text` is printable ASCII without a backslash, as most are: then it is what its JSON says and
+/// has nothing to fault. Judged without a branch per byte.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & matches!(byte, 0x20..0x7f) & (byte != b'\\'))
 }
 
-/// The trimmed text of a JSON string. `raw` is known to be JSON; what is left to fault is the half of
-/// a surrogate pair, which the grammar allows and Unicode has no character for.
-pub(super) fn decode(raw: &str) -> Result<Cow<'_, str>, Bad> {
+/// The trimmed text of a JSON string, if `rule` allows it. `raw` is known to be JSON; what its grammar
+/// allows and Unicode has no character for is the half of a surrogate pair.
+pub(super) fn read(raw: &str, rule: Text) -> Result<Cow<'_, str>, Bad> {
     let Some(inner) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return Err(Bad::new(FieldCode::Type, "must be a string"));
     };
-    if !inner.contains('\\') {
-        return Ok(Cow::Borrowed(inner.trim()));
+    if is_plain(inner) {
+        let text = inner.trim_ascii();
+        rule.check_length(text)?;
+        return Ok(Cow::Borrowed(text));
     }
-    let text: String =
-        serde_json::from_str(raw).map_err(|_| Bad::format("must not escape half of a surrogate pair"))?;
-    let trimmed = text.trim();
-    Ok(Cow::Owned(if trimmed.len() == text.len() { text } else { trimmed.to_owned() }))
+    let text = if inner.contains('\\') {
+        let text: String =
+            serde_json::from_str(raw).map_err(|_| Bad::format("must not escape half of a surrogate pair"))?;
+        let trimmed = text.trim();
+        Cow::Owned(if trimmed.len() == text.len() { text } else { trimmed.to_owned() })
+    } else {
+        Cow::Borrowed(inner.trim())
+    };
+    rule.check(&text)?;
+    Ok(text)
 }
 
 /// Lower-case, as Unicode has it where the text is not ASCII.

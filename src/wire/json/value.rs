@@ -88,14 +88,13 @@ impl<'a> Value<'a> {
     /// The trimmed text; an empty one is none.
     pub fn text(&self, rule: Text, faults: &mut Faults) -> Option<Cow<'a, str>> {
         let raw = self.present(faults)?;
-        let text = self.kept(text::decode(raw), faults)?;
+        let text = self.kept(text::read(raw, rule), faults)?;
         if text.is_empty() {
             if self.required {
                 self.fault(Bad::new(FieldCode::Required, "must not be empty"), faults);
             }
             return None;
         }
-        self.kept(rule.check(&text), faults)?;
         Some(text)
     }
 
@@ -108,7 +107,7 @@ impl<'a> Value<'a> {
     pub fn lowered(&self, rule: Text, faults: &mut Faults) -> Option<String> {
         let text = text::lowered(self.text(rule, faults)?);
         // A lower-case letter may be two characters where its upper case is one.
-        self.kept(rule.check(&text), faults)?;
+        self.kept(rule.check_length(&text), faults)?;
         Some(text)
     }
 

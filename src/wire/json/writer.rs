@@ -36,6 +36,12 @@ impl Object<'_> {
         self.out
     }
 
+    /// Bytes written so far, from the beginning of the outermost value.
+    #[must_use]
+    pub fn written(&self) -> usize {
+        self.out.len()
+    }
+
     /// A string.
     pub fn text(&mut self, name: &str, text: &str) {
         write_text(self.name(name), text);

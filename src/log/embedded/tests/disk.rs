@@ -42,6 +42,8 @@ struct File {
     seen: Vec<u8>,
     durable: Vec<u8>,
     dirty: Vec<Range<usize>>,
+    /// What a cut took away, which the disk may have until the cut is synced.
+    ghost: Option<Vec<u8>>,
 }
 
 /// What goes wrong.
@@ -132,7 +134,7 @@ impl TestDisk {
     pub(in crate::log) fn put(&self, name: &str, bytes: Vec<u8>) {
         let mut machine = self.machine();
         let id = machine.files.len() as u64 + 1_000;
-        machine.files.insert(id, File { seen: bytes.clone(), durable: bytes, dirty: Vec::new() });
+        machine.files.insert(id, File { seen: bytes.clone(), durable: bytes, ..File::default() });
         machine.names.insert(name.to_owned(), id);
         machine.durable_names.insert(name.to_owned(), id);
     }
@@ -148,7 +150,7 @@ impl Machine {
         for file in files.values_mut() {
             file.seen = left_of(file, unsynced);
             file.durable = file.seen.clone();
-            file.dirty.clear();
+            (file.dirty, file.ghost) = (Vec::new(), None);
         }
         let names = self.durable_names.clone();
         TestDisk::with(Machine { files, durable_names: names.clone(), names, ..Machine::default() })
@@ -174,16 +176,17 @@ fn left_of(file: &File, unsynced: Unsynced) -> Vec<u8> {
         Unsynced::Sectors(seed) => (seed, true),
     };
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    if file.seen.len() <= file.durable.len() {
+    let seen = file.ghost.as_ref().unwrap_or(&file.seen);
+    if seen.len() <= file.durable.len() {
         return file.durable.clone();
     }
     let mut left = file.durable.clone();
-    left.resize(random.random_range(file.durable.len()..=file.seen.len()), 0);
+    left.resize(random.random_range(file.durable.len()..=seen.len()), 0);
     let mut at = file.durable.len();
     while at < left.len() {
         let end = if sectors { ((at / SECTOR + 1) * SECTOR).min(left.len()) } else { left.len() };
         if !sectors || random.random_bool(0.7) {
-            left[at..end].copy_from_slice(&file.seen[at..end]);
+            left[at..end].copy_from_slice(&seen[at..end]);
         }
         at = end;
     }
@@ -316,6 +319,7 @@ impl DiskFile for Opened {
             // What was dirty counts as clean from now on, and never reaches the disk.
             return Err(fault("sync"));
         }
+        file.ghost = None;
         file.durable.resize(file.seen.len(), 0);
         for range in dirty {
             let end = range.end.min(file.seen.len());
@@ -333,6 +337,7 @@ impl DiskFile for Opened {
             return Err(fault("truncate"));
         }
         let file = machine.files.get_mut(&self.id).unwrap();
+        file.ghost = Some(file.seen.clone());
         file.seen.truncate(usize::try_from(length).unwrap());
         machine.note();
         Ok(())

@@ -101,7 +101,7 @@ fn a_full_disk_refuses_and_the_log_goes_on_when_there_is_space() {
             let told = answer(&append(&*log, at, &[&[7; 300], &[8; 300]]));
             assert_eq!(told, Err(AppendError::Full), "{space} bytes left");
             assert_eq!(log.bounds(at).unwrap().end, Offset(1));
-            for unsynced in [Unsynced::Nothing, Unsynced::Prefix(1), Unsynced::Prefix(2)] {
+            for unsynced in [Unsynced::Nothing].into_iter().chain((0..8).map(Unsynced::Prefix)) {
                 let crashed = disk.after_crash(unsynced);
                 let (left, _) = open_on(&crashed, &options(2), clock()).unwrap();
                 assert_eq!(contents(&left, Topic::Requests, 0), [b"one"], "what was refused came back");

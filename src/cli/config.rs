@@ -1,0 +1,38 @@
+//! `clausum config`: what the configuration is, or everything that is wrong with it.
+
+use crate::cli::Place;
+use crate::cli::ending::{Ending, Exit};
+use crate::cli::shell::Shell;
+use clap::Subcommand;
+use serde_json::json;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Tell every fault of file and environment
+    Check,
+    /// Show every key, its value, and where it was written
+    Show {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
+    let resolved = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?;
+    match command {
+        Command::Check => shell.line("the configuration is valid")?,
+        Command::Show { json: true } => {
+            let keys = resolved.shown.iter();
+            let keys: Vec<_> =
+                keys.map(|key| json!({"key": key.key, "value": key.value, "place": key.place})).collect();
+            shell.json(&json!(keys))?;
+        }
+        Command::Show { json: false } => {
+            for key in &resolved.shown {
+                shell.line(&format!("{:<24} {:<24} {}", key.key, key.value, key.place))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,191 @@
+//! `clausum log`: looks into the log of a data folder. It takes no lock and changes nothing, so the server
+//! may be running.
+
+use crate::base::position::{Offset, Partition, Topic, TopicPartition};
+use crate::cli::Place;
+use crate::cli::ending::{Ending, Exit};
+use crate::cli::shell::Shell;
+use crate::log::embedded::{Report, scan, verify};
+use crate::log::{LogError, Stored};
+use crate::node::Data;
+use crate::wire::header;
+use crate::wire::record::Content;
+use clap::{Args, Subcommand};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Print the records of a topic
+    Cat(Cat),
+    /// Read every byte and tell everything that is damaged
+    Verify {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Cat {
+    /// requests, decisions, events or `dead_letters`
+    #[arg(value_parser = topic)]
+    pub(super) topic: Topic,
+    /// One partition; all, one after the other, without it
+    #[arg(long)]
+    pub(super) partition: Option<u16>,
+    /// Begin at this offset
+    #[arg(long, value_name = "OFFSET")]
+    pub(super) from: Option<u64>,
+    /// Records at most
+    #[arg(long)]
+    pub(super) limit: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn topic(text: &str) -> Result<Topic, String> {
+    let found = Topic::ALL.into_iter().find(|topic| {
+        let name = topic.name();
+        name == text || name.strip_prefix("clausum.") == Some(text)
+    });
+    found.ok_or_else(|| "there are requests, decisions, events and dead_letters".to_owned())
+}
+
+pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
+    let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
+    let folder = Data::new(config.data).log();
+    if !folder.is_dir() {
+        return Err(Ending::input(&format!("there is no log in {}", folder.display())));
+    }
+    match command {
+        Command::Cat(arguments) => cat(arguments, &folder, shell),
+        Command::Verify { json } => {
+            let report = verify(&folder).map_err(|error| of_log(&error))?;
+            show(&report, &folder, *json, shell)
+        }
+    }
+}
+
+/// Damage is what a check finds; the rest is the machine's, or an offset that is not there.
+fn of_log(error: &LogError) -> Ending {
+    let exit = match error {
+        LogError::Damaged { .. } => Exit::Checks,
+        LogError::OutOfRange { .. } | LogError::NoPartition(_) | LogError::OtherPartitions { .. } => {
+            Exit::Input
+        }
+        LogError::Locked(_) | LogError::Io { .. } | LogError::Closed(_) => Exit::Failed,
+    };
+    Ending::Told(exit, vec![error.to_string()])
+}
+
+fn cat(arguments: &Cat, folder: &Path, shell: &mut Shell) -> Result<Exit, Ending> {
+    let mut left = arguments.limit.unwrap_or(u64::MAX);
+    let partitions = arguments.partition.map_or(0..=u16::MAX, |one| one..=one);
+    for partition in partitions.map(Partition) {
+        let of = TopicPartition::new(arguments.topic, partition);
+        let records = match scan(folder, of, arguments.from.map(Offset), None) {
+            Ok(records) => records,
+            // How many partitions there are is not asked; behind the last of them this is the answer.
+            Err(LogError::NoPartition(_)) if arguments.partition.is_none() => break,
+            Err(LogError::OutOfRange { .. }) if arguments.partition.is_none() => continue,
+            Err(error) => return Err(of_log(&error)),
+        };
+        for stored in records {
+            if left == 0 {
+                return Ok(Exit::Done);
+            }
+            left -= 1;
+            print(partition, &stored.map_err(|error| of_log(&error))?, arguments.json, shell)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn print(partition: Partition, stored: &Stored, json: bool, shell: &mut Shell) -> Result<(), Ending> {
+    let at = format!("{partition}:{}", stored.offset);
+    let content = match Content::read(&stored.content) {
+        Ok(content) => content,
+        Err(error) if json => {
+            let value = json!({"position": at, "timestamp": stored.timestamp.to_string(), "unreadable": error.to_string()});
+            return Ok(shell.json(&value)?);
+        }
+        Err(error) => return Ok(shell.line(&format!("{at}  {}  unreadable: {error}", stored.timestamp))?),
+    };
+    let value = content.value.map(String::from_utf8_lossy);
+    if json {
+        let headers: Vec<_> =
+            content.headers().map(|(name, value)| json!([name, String::from_utf8_lossy(value)])).collect();
+        let head = json!({
+            "position": at,
+            "timestamp": stored.timestamp.to_string(),
+            "key": String::from_utf8_lossy(content.key),
+            "headers": headers,
+        });
+        // The body as it stands: what is JSON is not taken apart and put together again.
+        let raw = value.as_deref().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
+        let body = match (raw, &value) {
+            (Some(raw), _) => raw.get().to_owned(),
+            (None, Some(text)) => Value::from(text.as_ref()).to_string(),
+            (None, None) => "null".to_owned(),
+        };
+        let head = head.to_string();
+        let open = head.strip_suffix('}').unwrap_or(&head);
+        return Ok(shell.line(&format!("{open},\"value\":{}}}", body.replace(['\n', '\r'], " ")))?);
+    }
+    let kind = content.text_header(header::CE_TYPE).unwrap_or("-");
+    let key = String::from_utf8_lossy(content.key).into_owned();
+    let value = value.as_deref().unwrap_or("(no value)");
+    Ok(shell.line(&format!("{at}  {}  {kind}  {key}  {value}", stored.timestamp))?)
+}
+
+fn show(report: &Report, folder: &Path, json: bool, shell: &mut Shell) -> Result<Exit, Ending> {
+    let damage: Vec<_> = report.damage.iter().map(|damage| (path(folder, &damage.file), damage)).collect();
+    let held = report.counts.iter().filter(|counts| counts.records > 0);
+    if json {
+        let counts: Vec<_> = held
+            .map(|counts| {
+                json!({"topic": counts.of.topic.name(), "partition": counts.of.partition.0, "records": counts.records,
+                    "bytes": counts.bytes, "start": counts.bounds.start.0, "end": counts.bounds.end.0})
+            })
+            .collect();
+        let damage: Vec<_> = damage
+            .iter()
+            .map(|(file, damage)| json!({"file": file, "at": damage.at, "what": damage.what}))
+            .collect();
+        shell.json(
+            &json!({"partitions": report.partitions, "segments": report.segments, "bytes": report.bytes,
+            "torn_bytes": report.torn_bytes, "counts": counts, "damage": damage}),
+        )?;
+    } else {
+        let rows: Vec<_> = held
+            .map(|counts| {
+                let numbers = [counts.records, counts.bytes, counts.bounds.start.0, counts.bounds.end.0];
+                std::iter::once(counts.of.to_string())
+                    .chain(numbers.map(|number| number.to_string()))
+                    .collect()
+            })
+            .collect();
+        shell.table(&["partition", "records", "bytes", "start", "end"], &rows)?;
+        shell.line(&format!("{} segments, {} bytes", report.segments, report.bytes))?;
+        if report.torn_bytes > 0 {
+            let bytes = report.torn_bytes;
+            shell.line(&format!("{bytes} bytes at the end are what was being written; opening cuts them"))?;
+        }
+        for (file, damage) in &damage {
+            shell.line(&format!("{file}: damaged at byte {}: {}", damage.at, damage.what))?;
+        }
+        if damage.is_empty() {
+            shell.line("no damage")?;
+        }
+    }
+    Ok(if damage.is_empty() { Exit::Done } else { Exit::Checks })
+}
+
+/// Damage names a file of the log; people want its path.
+fn path(folder: &Path, file: &str) -> String {
+    let file = PathBuf::from(file);
+    if file.is_absolute() { file } else { folder.join(file) }.display().to_string()
+}

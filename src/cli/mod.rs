@@ -1,0 +1,121 @@
+//! The command line: a file a command, with its arguments, what it prints and how it ends.
+//!
+//! Whatever a command does, a component below does; here it is called and shown. Exit codes are the
+//! contract's section 19, all of them in [`ending::Exit`].
+
+mod assess;
+mod config;
+mod ending;
+mod load;
+mod log;
+mod rules;
+mod serve;
+mod shell;
+mod simulate;
+mod target;
+#[cfg(test)]
+mod tests;
+mod version;
+
+use crate::node::{Fault, Flag, Resolved, Written, resolve};
+use clap::{Args, Parser, Subcommand};
+use ending::{Ending, Exit};
+use shell::Shell;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Decides whether a payment should be approved, reviewed, challenged or declined.
+#[derive(Debug, Parser)]
+#[command(name = "clausum", version = crate::node::version(), disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where configuration and data are; every command takes them.
+#[derive(Debug, Clone, Default, Args)]
+struct Place {
+    /// Configuration file, TOML
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data folder
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl Place {
+    /// The configuration of file, environment and these flags.
+    fn resolve(&self, more: impl IntoIterator<Item = Flag>) -> Result<Resolved, Vec<Fault>> {
+        let mut written = Written::new();
+        if let Some(path) = &self.config {
+            written.file(path);
+        }
+        // A variable that is not text is none of ours.
+        let variables = std::env::vars_os();
+        written.variables(
+            variables.filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok())),
+        );
+        let data = self.data.as_deref().and_then(Path::to_str);
+        let data = data.map(|path| Flag { name: "--data", key: "data", value: path.to_owned() });
+        written.flags(data.into_iter().chain(more));
+        resolve(written)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Arguments),
+    /// Decide one request from standard input, or those of a file
+    Assess(assess::Arguments),
+    /// Check and test rule packs
+    #[command(subcommand)]
+    Rules(rules::Command),
+    /// Look into the log of a data folder, also of a running server
+    #[command(subcommand)]
+    Log(log::Command),
+    /// Simulate a worker with every fault from a seed
+    Simulate(simulate::Arguments),
+    /// Send traffic to a server, open loop
+    Load(load::Arguments),
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Say which version this is
+    Version(version::Arguments),
+}
+
+/// Runs the command line `arguments`, the program's name first, and tells its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors, and a closed pipe is no reason to complain.
+            drop(error.print());
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done }.code();
+        }
+    };
+    let mut shell = Shell::standard();
+    let ended =
+        dispatch(&cli, &mut shell).and_then(|exit| shell.flush().map(|()| exit).map_err(Ending::from));
+    match ended {
+        Ok(exit) => exit,
+        Err(ending) => ending.tell(&mut shell),
+    }
+    .code()
+}
+
+fn dispatch(cli: &Cli, shell: &mut Shell) -> Result<Exit, Ending> {
+    match &cli.command {
+        Command::Serve(arguments) => serve::run(arguments, &cli.place, shell),
+        Command::Assess(arguments) => assess::run(arguments, &cli.place, shell),
+        Command::Rules(command) => rules::run(command, shell),
+        Command::Log(command) => log::run(command, &cli.place, shell),
+        Command::Simulate(arguments) => simulate::run(arguments, shell),
+        Command::Load(arguments) => load::run(arguments, &cli.place, shell),
+        Command::Config(command) => config::run(command, &cli.place, shell),
+        Command::Version(arguments) => version::run(arguments, shell),
+    }
+}

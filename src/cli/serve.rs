@@ -1,0 +1,34 @@
+//! `clausum serve`: prints the bootstrap line on standard output and nothing else.
+
+use crate::base::clock::SystemClock;
+use crate::cli::Place;
+use crate::cli::ending::{Ending, Exit};
+use crate::cli::shell::Shell;
+use crate::node::{Failure, Flag, Start, serve};
+use crate::telemetry::logging;
+use clap::Args;
+use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Address of the HTTP door, such as 127.0.0.1:8080; port 0 picks a free one
+    #[arg(long, value_name = "ADDR")]
+    pub(super) listen: Option<String>,
+    /// Make seeded traffic and show its decisions
+    #[arg(long)]
+    pub(super) demo: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
+    let listen = arguments.listen.clone().map(|value| Flag { name: "--listen", key: "listen", value });
+    let resolved = place.resolve(listen).map_err(|faults| Ending::inputs(&faults))?;
+    let filter = std::env::var(logging::VARIABLE).ok();
+    logging::start(filter.as_deref()).map_err(|error| Ending::input(&error))?;
+    let start = Start { config: resolved.config, demo: arguments.demo, clock: Arc::new(SystemClock) };
+    let mut announce = |line: &str| shell.line(line).and_then(|()| shell.flush());
+    match serve(&start, &mut announce) {
+        Ok(()) => Ok(Exit::Done),
+        Err(failure @ Failure::Input(_)) => Err(Ending::input(&failure)),
+        Err(failure @ Failure::Failed(_)) => Err(Ending::failed(&failure)),
+    }
+}

@@ -1,0 +1,221 @@
+//! The command line as people type it.
+
+use super::assess::Arguments as Assess;
+use super::*;
+use clap::CommandFactory;
+use std::cell::RefCell;
+use std::io::Write;
+use std::rc::Rc;
+
+/// What a command printed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Printed(Rc<RefCell<Vec<u8>>>);
+
+impl Printed {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.borrow().clone()).unwrap()
+    }
+}
+
+impl Write for Printed {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs a command line; its exit code, standard output and standard error.
+pub(super) fn run_line(arguments: &[&str]) -> (u8, String, String) {
+    let cli = Cli::try_parse_from(std::iter::once("clausum").chain(arguments.iter().copied())).unwrap();
+    let (out, err) = (Printed::default(), Printed::default());
+    let mut shell = Shell::of(Box::new(out.clone()), Box::new(err.clone()));
+    let exit = dispatch(&cli, &mut shell).unwrap_or_else(|ending| ending.tell(&mut shell));
+    (exit.code(), out.text(), err.text())
+}
+
+fn parse(line: &str) -> Result<Cli, String> {
+    let words = std::iter::once("clausum").chain(line.split_whitespace());
+    Cli::try_parse_from(words).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_command_line_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn what_people_type_is_understood() {
+    let lines = [
+        "serve",
+        "serve --demo --listen 127.0.0.1:0 --data /tmp/x",
+        "--data /tmp/x serve",
+        "assess",
+        "assess x.csv --map m.yaml --local --event-time --json",
+        "assess x.json --url http://h --key clm_sk_x",
+        "rules check a.yaml b.yaml --json",
+        "rules test",
+        "log cat requests --partition 3 --from 10 --limit 5 --json",
+        "log cat clausum.dead_letters",
+        "log verify --data /tmp/x",
+        "simulate --seed 7 --seeds 100",
+        "load --rate 1000 --duration 5m --seed 3 --connections 64 --scenario card_testing",
+        "config check --config c.toml",
+        "config show --json",
+        "version --json",
+    ];
+    for line in lines {
+        assert!(parse(line).is_ok(), "{line}: {:?}", parse(line));
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let lines = [
+        "",
+        "fly",
+        "assess x --event-time",
+        "assess x --local --url http://h",
+        "load --rate 0",
+        "load --duration 5",
+        "load --connections 0",
+        "log cat everything",
+        "log cat requests --partition 70000",
+        "rules check",
+        "simulate --seeds many",
+        "serve --no",
+    ];
+    for line in lines {
+        assert!(parse(line).is_err(), "{line}");
+    }
+    assert!(Cli::try_parse_from(["clausum", "version", "--bad"]).unwrap_err().use_stderr());
+    assert!(!Cli::try_parse_from(["clausum", "--help"]).unwrap_err().use_stderr());
+}
+
+#[test]
+fn flags_of_a_server_reach_the_configuration() {
+    let cli = parse("assess x --url http://h --key k --data d").unwrap();
+    assert_eq!(cli.place.data.as_deref(), Some(Path::new("d")));
+    let Command::Assess(Assess { target, .. }) = cli.command else { panic!("assess") };
+    assert_eq!(target.resolve(&Place::default()).unwrap().url, "http://h");
+    let resolved = cli.place.resolve([Flag { name: "--listen", key: "listen", value: "x".to_owned() }]);
+    let faults: Vec<_> = resolved.unwrap_err().iter().map(ToString::to_string).collect();
+    assert_eq!(faults, ["--listen: listen: must be an address with a port, such as 127.0.0.1:8080"]);
+}
+
+#[test]
+fn a_server_nobody_named_is_that_of_the_data_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place { data: Some(folder.path().to_owned()), config: None };
+    let missing = target::Arguments::default().resolve(&place).unwrap_err();
+    assert!(matches!(missing, Ending::Told(Exit::Usage, _)), "{missing:?}");
+    let object = r#"{"base_url":"http://127.0.0.1:1","organization_id":"o","profile_id":"p","keys":{"server":"s","checkout":"c","ingest":"i"},"sign_in_link":null}"#;
+    std::fs::write(folder.path().join("bootstrap.json"), object).unwrap();
+    let found = target::Arguments::default().resolve(&place).unwrap();
+    assert_eq!((found.url.as_str(), found.key.as_str()), ("http://127.0.0.1:1", "s"));
+    let other = target::Arguments { url: Some("http://h".to_owned()), key: None }.resolve(&place).unwrap();
+    assert_eq!((other.url.as_str(), other.key.as_str()), ("http://h", "s"));
+}
+
+#[test]
+fn the_shipped_cases_pass() {
+    let (exit, out, _) = run_line(&["rules", "test"]);
+    assert_eq!(exit, 0, "{out}");
+    assert!(out.ends_with("cases, 0 failed\n"), "{out}");
+}
+
+fn pack(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pack.yaml");
+    std::fs::write(&path, text).unwrap();
+    (folder, path.to_str().unwrap().to_owned())
+}
+
+const PACK: &str = "pack: acme\nflow: payin\nextends: clausum/payin\nrules:\n  - {id: us, name: US, when: payment_method.card_country == \"US\", action: review}\ncases:\n  - {name: foreign, request: {amount: 1500, currency: MXN, payment_method: {card_country: US}}, expect: {decision: review, rules: [us]}}\n";
+
+#[test]
+fn a_pack_is_checked_and_its_cases_are_run() {
+    let (_folder, path) = pack(PACK);
+    let (exit, out, err) = run_line(&["rules", "check", &path]);
+    assert_eq!(exit, 0, "{out}{err}");
+    assert!(out.contains("acme is valid: 1 rules, 1 cases"), "{out}");
+    let (exit, out, err) = run_line(&["rules", "test", &path]);
+    assert_eq!((exit, out.as_str()), (0, "1 cases, 0 failed\n"), "{err}");
+}
+
+#[test]
+fn a_case_that_fails_ends_with_4_and_says_why() {
+    let (_folder, path) = pack(&PACK.replace("{decision: review", "{decision: decline"));
+    let (exit, out, _) = run_line(&["rules", "test", &path]);
+    assert_eq!(exit, 4);
+    let expected = "foreign: failed\n    decision: expected decline, found review\n1 cases, 1 failed\n";
+    assert!(out.ends_with(expected), "{out}");
+}
+
+#[test]
+fn a_pack_with_faults_ends_with_3_and_their_places() {
+    let (_folder, path) = pack(&PACK.replace("payment_method.card_country ==", "payment_method.country =="));
+    for command in ["check", "test"] {
+        let (exit, out, err) = run_line(&["rules", command, &path]);
+        assert_eq!(exit, 3, "{out}{err}");
+        assert!(format!("{out}{err}").contains("pack.yaml:5:"), "{out}{err}");
+    }
+    let (exit, _, err) = run_line(&["rules", "check", "/nowhere.yaml"]);
+    assert_eq!(exit, 3);
+    assert!(err.starts_with("clausum: /nowhere.yaml: "), "{err}");
+}
+
+#[test]
+fn a_folder_without_a_log_is_bad_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    for line in [["log", "verify", "--data", data], ["log", "cat", "--data", data]] {
+        let mut line = line.to_vec();
+        if line[1] == "cat" {
+            line.push("requests");
+        }
+        let (exit, _, err) = run_line(&line);
+        assert_eq!(exit, 3, "{err}");
+        assert!(err.contains("there is no log in"), "{err}");
+    }
+}
+
+#[test]
+fn a_log_is_shown_and_damage_is_told_with_file_and_byte() {
+    use crate::base::position::{Partition, Topic, TopicPartition};
+    use crate::log::Log;
+    use crate::log::embedded::{EmbeddedLog, Options};
+    use crate::wire::record::Builder;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let options = Options::new(folder.path().join("log"), 1);
+    let clock = std::sync::Arc::new(crate::base::clock::SystemClock);
+    let (log, _) = EmbeddedLog::open(&options, clock, &[]).unwrap();
+    let to = TopicPartition::new(Topic::Requests, Partition(0));
+    for number in 0..3 {
+        let body = format!("{{\"n\": {number}}}");
+        let record = Builder::new(b"key", Some(body.as_bytes())).unwrap().finish();
+        log.append(to, vec![record], Box::new(|done| assert!(done.is_ok()))).unwrap();
+    }
+    log.close();
+    drop(log);
+    let (exit, out, _) =
+        run_line(&["log", "cat", "requests", "--from", "1", "--limit", "1", "--json", "--data", data]);
+    assert_eq!(exit, 0);
+    assert!(out.contains(r#""position":"0:1""#) && out.ends_with("\"value\":{\"n\": 1}}\n"), "{out}");
+    let (exit, out, _) = run_line(&["log", "verify", "--data", data]);
+    assert_eq!(exit, 0, "{out}");
+    assert!(out.contains("clausum.requests-0") && out.ends_with("no damage\n"), "{out}");
+
+    let segment = folder.path().join("log/00000000000000000001.segment");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let at = bytes.windows(6).position(|window| window == b"{\"n\": ").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let (exit, out, _) = run_line(&["log", "verify", "--data", data]);
+    assert_eq!(exit, 4, "{out}");
+    assert!(out.contains("00000000000000000001.segment: damaged at byte "), "{out}");
+}

@@ -1,0 +1,92 @@
+//! Bodies: what they may be, and reading them no further than they may go.
+
+use crate::base::limits;
+use crate::domain::fault::{Details, ErrorCode, Refusal};
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http_body_util::BodyExt;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Why there is no body.
+#[derive(Debug)]
+pub(super) enum NoBody {
+    /// It is too large.
+    TooLarge,
+    /// The caller fell silent, went away, or broke the framing: there is nobody to answer.
+    Broken,
+}
+
+/// Refuses a body that does not call itself JSON. No content type is read as JSON.
+pub(super) fn check_kind(headers: &HeaderMap) -> Result<(), Refusal> {
+    let plain =
+        headers.get(CONTENT_ENCODING).is_none_or(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let json = headers.get(CONTENT_TYPE).is_none_or(|value| value.to_str().is_ok_and(is_json));
+    if plain && json {
+        return Ok(());
+    }
+    Err(Refusal::new(ErrorCode::UnsupportedMediaType, "the body must be application/json, not encoded"))
+}
+
+fn is_json(kind: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let Some((major, minor)) = kind.split_once('/') else { return false };
+    kind == "application/json" || (!major.is_empty() && minor.len() > 5 && minor.ends_with("+json"))
+}
+
+/// Refuses a body that says beforehand that it is too large.
+pub(super) fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > limits::BODY_BYTES) { Err(too_large()) } else { Ok(()) }
+}
+
+/// The refusal of a body beyond the limit.
+pub(super) fn too_large() -> Refusal {
+    let limit = u64::try_from(limits::BODY_BYTES).unwrap_or(u64::MAX);
+    let details = Details::Number("limit_bytes", limit);
+    Refusal { details, ..Refusal::new(ErrorCode::PayloadTooLarge, "the body is too large") }
+}
+
+/// Reads a body; no silence in it may be longer than `idle`.
+pub(super) async fn read(mut body: Body, idle: Duration) -> Result<Bytes, NoBody> {
+    let mut whole = Bytes::new();
+    let mut pieces = BytesMut::new();
+    loop {
+        let frame = match timeout(idle, body.frame()).await {
+            Ok(None) => break,
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(_))) | Err(_) => return Err(NoBody::Broken),
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        if whole.len() + pieces.len() + data.len() > limits::BODY_BYTES {
+            return Err(NoBody::TooLarge);
+        }
+        // Nearly every body comes in one piece, which is then not copied.
+        if whole.is_empty() && pieces.is_empty() {
+            whole = data;
+        } else {
+            pieces.extend_from_slice(&std::mem::take(&mut whole));
+            pieces.extend_from_slice(&data);
+        }
+    }
+    Ok(if pieces.is_empty() { whole } else { pieces.freeze() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_calls_itself_json() {
+        for yes in ["application/json", "Application/JSON; charset=utf-8", "application/cloudevents+json"] {
+            assert!(is_json(yes), "{yes}");
+        }
+        for no in
+            ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "+json", "a/+json"]
+        {
+            assert!(!is_json(no), "{no}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Organizations and API keys in memory, as the shards tell them: no request asks a shard who it is.
+//!
+//! Keys are found by the digest of their text under the installation key, so how long a look-up takes
+//! tells nothing about a key.
+
+use crate::base::collections::{Map, Set};
+use crate::base::hash::Digest256;
+use crate::base::id::OrgId;
+use crate::base::murmur2::partition_of;
+use crate::base::position::Partition;
+use crate::domain::access::{ApiKey, Organization};
+use crate::shard::effects::DirectoryChange;
+use crate::worker;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Who may call; written by the workers, read by every request.
+#[derive(Debug)]
+pub struct Directory {
+    partitions: u16,
+    held: RwLock<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    organizations: Map<OrgId, Arc<Member>>,
+    keys: Map<Digest256, (OrgId, Arc<ApiKey>)>,
+    opened: Set<Partition>,
+}
+
+/// An organization as requests see it.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) organization: Organization,
+    /// The key of its records.
+    pub(super) record_key: String,
+    /// Where its records go.
+    pub(super) partition: Partition,
+    /// How many of its callers wait; the same count through all changes of the organization.
+    pub(super) waiting: Arc<AtomicUsize>,
+}
+
+/// Whose key it is.
+#[derive(Debug, Clone)]
+pub(super) struct Identity {
+    pub(super) member: Arc<Member>,
+    pub(super) key: Arc<ApiKey>,
+}
+
+impl Directory {
+    /// Nothing is known of any of `partitions` partitions.
+    #[must_use]
+    pub fn new(partitions: u16) -> Self {
+        Self { partitions, held: RwLock::default() }
+    }
+
+    /// Whether every partition has told its entries.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.read(|held| held.opened.len() >= usize::from(self.partitions))
+    }
+
+    /// Whose key has this digest.
+    pub(super) fn find(&self, digest: &Digest256) -> Option<Identity> {
+        self.read(|held| {
+            let (organization, key) = held.keys.get(digest)?;
+            let member = Arc::clone(held.organizations.get(organization)?);
+            Some(Identity { member, key: Arc::clone(key) })
+        })
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Held) -> T) -> T {
+        read(&self.held.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write(&self, write: impl FnOnce(&mut Held)) {
+        write(&mut self.held.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn home(&self, organization: OrgId) -> Partition {
+        partition_of(organization.to_string().as_bytes(), self.partitions)
+    }
+
+    fn apply(&self, held: &mut Held, change: DirectoryChange, shares: &Map<OrgId, Arc<Member>>) {
+        match change {
+            DirectoryChange::Organization(organization) => {
+                let id = organization.id;
+                let before = held.organizations.get(&id).or_else(|| shares.get(&id));
+                let waiting = before.map(|member| Arc::clone(&member.waiting)).unwrap_or_default();
+                let (record_key, partition) = (id.to_string(), self.home(id));
+                held.organizations
+                    .insert(id, Arc::new(Member { organization, record_key, partition, waiting }));
+            }
+            DirectoryChange::ApiKey(organization, key) => {
+                held.keys.insert(key.digest, (organization, Arc::new(key)));
+            }
+        }
+    }
+}
+
+impl worker::Directory for Directory {
+    fn opened(&self, partition: Partition, entries: Vec<DirectoryChange>) {
+        self.write(|held| {
+            held.keys.retain(|_, (organization, _)| self.home(*organization) != partition);
+            let left = held.organizations.extract_if(|_, member| member.partition == partition).collect();
+            for entry in entries {
+                self.apply(held, entry, &left);
+            }
+            held.opened.insert(partition);
+        });
+    }
+
+    fn changed(&self, _partition: Partition, change: DirectoryChange) {
+        self.write(|held| self.apply(held, change, &Map::default()));
+    }
+}

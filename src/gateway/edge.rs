@@ -1,0 +1,131 @@
+//! What every request passes, whatever its route: an id, a time limit, a net under panics, and the headers
+//! and counters of every answer.
+
+use crate::domain::fault::{ErrorCode, Refusal};
+use crate::gateway::answer::{self, Broken, Refused};
+use crate::gateway::{Gate, router};
+use crate::telemetry::label::{Reason, Route};
+use axum::Router;
+use axum::response::Response;
+use http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
+use hyper::body::Incoming;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::time::timeout;
+use tower::Service;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID_BYTES: usize = 64;
+
+/// How a request came, for its handler.
+#[derive(Debug, Clone)]
+pub(super) struct Arrival {
+    pub(super) peer: IpAddr,
+}
+
+/// The connection is to be closed without an answer.
+#[derive(Debug)]
+pub(super) struct Closed;
+
+impl std::fmt::Display for Closed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the caller is gone or too slow")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+/// The way in.
+#[derive(Debug)]
+pub(super) struct Edge {
+    gate: Arc<Gate>,
+    router: Router,
+}
+
+impl Edge {
+    pub(super) fn new(gate: Arc<Gate>) -> Self {
+        let router = router::router(Arc::clone(&gate));
+        Self { gate, router }
+    }
+
+    /// The answer to a request, or none if there is nobody to answer.
+    pub(super) async fn serve(
+        &self,
+        peer: IpAddr,
+        mut request: Request<Incoming>,
+    ) -> Result<Response, Closed> {
+        let route = router::label(request.uri().path());
+        let id = self.request_id(request.headers());
+        // Assess has its own limit, from the last byte of its body.
+        let unlimited = route == Route::Assess && request.method() == Method::POST;
+        let closable = request.version() < Version::HTTP_2;
+        request.extensions_mut().insert(Arrival { peer });
+        let answer = Caught(Box::pin(self.router.clone().call(request)));
+        let answered = if unlimited {
+            Some(answer.await)
+        } else {
+            timeout(self.gate.options.bounds.other, answer).await.ok()
+        };
+        let mut response = match answered {
+            Some(Some(Ok(response))) => response,
+            Some(None) => {
+                tracing::error!(request_id = ?id, "a handler panicked");
+                answer::internal(&id)
+            }
+            None => answer::refuse(&Refusal::new(ErrorCode::Timeout, "no answer in time")),
+        };
+        if response.extensions_mut().remove::<Broken>().is_some() {
+            return Err(Closed);
+        }
+        if let Some(Refused(code)) = response.extensions_mut().remove() {
+            self.gate.parts.telemetry.rejected(Reason::from_text(code));
+        }
+        self.gate.parts.telemetry.request(route, response.status().as_u16());
+        let too_large = response.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, id);
+        if closable && too_large {
+            // What is still to come of the body is not waited for.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        Ok(response)
+    }
+
+    /// The caller's id of the request if it is one, else a new one.
+    fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
+        let given = headers.get(&REQUEST_ID).filter(|id| is_request_id(id.as_bytes()));
+        given.cloned().unwrap_or_else(|| {
+            // Without randomness the id is only unique: it is no secret.
+            let callers = &self.gate.parts.callers;
+            let unique = |_| format!("{}-{}", callers.instance(), callers.number());
+            let id = self.gate.random.id().unwrap_or_else(unique);
+            HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
+        })
+    }
+}
+
+fn is_request_id(id: &[u8]) -> bool {
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=REQUEST_ID_BYTES).contains(&id.len()) && id.iter().all(fits)
+}
+
+/// A future whose panic is an outcome: none.
+struct Caught<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for Caught<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // What a handler shares is behind locks that shrug off poison, so nothing half done is seen.
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+            Err(_) => Poll::Ready(None),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! HTTP: who calls, what is let in, and the callers that wait for their decision.
+//!
+//! The gateway decides nothing and holds no state that a restart would miss. It stamps what is timed and
+//! draws what is random before the log; it sheds before it appends, and once a request is in the log, 504
+//! is the only failure it answers. The order of a request is [`assess`]'s, the routes are [`router`]'s.
+//!
+//! Built in this order: [`Callers`], [`Directory`] and [`MetricNotes`] are handed to the worker, and with
+//! the worker's partitions to [`Gateway::new`]; [`Gateway::serve`] runs until its shutdown.
+
+mod accept;
+mod answer;
+mod assess;
+mod auth;
+mod body;
+mod connection;
+mod cors;
+mod directory;
+mod edge;
+mod exposition;
+mod health;
+mod notes;
+mod options;
+mod pending;
+mod random;
+mod router;
+mod shed;
+
+#[cfg(test)]
+mod tests;
+
+pub use directory::Directory;
+pub use notes::MetricNotes;
+pub use options::{Bounds, Options};
+pub use pending::{Callers, WAITING, WAITING_OF_ONE};
+pub use shed::{Partitions, Seen};
+
+use crate::base::clock::Clock;
+use crate::log::Log;
+use crate::telemetry::Telemetry;
+use edge::Edge;
+use health::LogHealth;
+use random::Random;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tokio::net::TcpListener;
+
+/// What a gateway works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Where requests become records.
+    pub log: Arc<dyn Log>,
+    /// Time and randomness.
+    pub clock: Arc<dyn Clock>,
+    /// How partitions are doing.
+    pub partitions: Partitions,
+    /// Who waits; the worker's way to answer.
+    pub callers: Arc<Callers>,
+    /// Who may call; the worker keeps it.
+    pub directory: Arc<Directory>,
+    /// What is counted.
+    pub telemetry: Arc<Telemetry>,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("log", &self.log).finish_non_exhaustive()
+    }
+}
+
+/// What handlers share.
+#[derive(Debug)]
+struct Gate {
+    options: Options,
+    parts: Parts,
+    random: Random,
+    log_health: LogHealth,
+    /// Written by the accept loop when it stops, read by `readyz`.
+    draining: AtomicBool,
+}
+
+/// A gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    gate: Arc<Gate>,
+    edge: Arc<Edge>,
+}
+
+impl Gateway {
+    /// A gateway that serves nobody yet.
+    #[must_use]
+    pub fn new(options: Options, parts: Parts) -> Self {
+        let gate = Arc::new(Gate {
+            random: Random::new(Arc::clone(&parts.clock)),
+            options,
+            parts,
+            log_health: LogHealth::default(),
+            draining: AtomicBool::new(false),
+        });
+        let edge = Arc::new(Edge::new(Arc::clone(&gate)));
+        Self { gate, edge }
+    }
+
+    /// Serves `listener` until `shutdown` is done; then accepts nobody more, finishes what it holds within
+    /// [`Bounds::drain`], and closes the rest.
+    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+        accept::serve(&self.gate, &self.edge, listener, shutdown).await;
+    }
+}

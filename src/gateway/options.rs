@@ -1,0 +1,86 @@
+//! What a gateway is built with, and its bounds. Tests pass other bounds; nothing here is read from the
+//! environment.
+
+use std::fmt;
+use std::time::Duration;
+
+/// How a gateway behaves.
+#[derive(Clone)]
+pub struct Options {
+    /// The key of the installation, under which API keys are digested.
+    pub installation_key: [u8; 32],
+    /// Whether `?api_key=` is taken where a key is.
+    pub query_api_key: bool,
+    /// Whether `/metrics` answers everyone.
+    pub metrics_public: bool,
+    /// The product's version.
+    pub version: String,
+    /// The build.
+    pub build: String,
+    /// Its bounds.
+    pub bounds: Bounds,
+}
+
+impl Options {
+    /// The contract's defaults.
+    #[must_use]
+    pub fn new(installation_key: [u8; 32], version: &str, build: &str) -> Self {
+        Self {
+            installation_key,
+            query_api_key: true,
+            metrics_public: false,
+            version: version.to_owned(),
+            build: build.to_owned(),
+            bounds: Bounds::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// Bounds of time and number: the contract's section 1.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Connections open at once; beyond them none is accepted.
+    pub connections: usize,
+    /// A header block must be whole after this time.
+    pub header: Duration,
+    /// The longest silence within a body.
+    pub body_idle: Duration,
+    /// How long a connection may stay open without a request.
+    pub keep_alive: Duration,
+    /// From the last byte of an assess request to its answer.
+    pub assess: Duration,
+    /// The same for every other route.
+    pub other: Duration,
+    /// How long a shutdown waits for what is held.
+    pub drain: Duration,
+    /// Lag of a partition beyond which its requests are shed.
+    pub lag_ms: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            header: Duration::from_secs(5),
+            body_idle: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            assess: Duration::from_millis(1_500),
+            other: Duration::from_secs(5),
+            drain: Duration::from_secs(10),
+            lag_ms: 1_000,
+        }
+    }
+}
+
+/// Bytes of a header block.
+pub(super) const HEADER_BYTES: usize = 16 * 1_024;
+/// Requests at once on one HTTP/2 connection.
+pub(super) const STREAMS: u32 = 256;
+/// Silence on an HTTP/2 connection after which it is asked whether it lives, and how long it may think.
+pub(super) const PING: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(10)];

@@ -1,0 +1,174 @@
+//! Connections: malformed ones, slow ones, too many of them, and the drain.
+
+use super::*;
+use crate::gateway::Bounds;
+
+/// A gateway in a hurry.
+fn hurried(decide: Decide, change: impl FnOnce(&mut Bounds)) -> Plan {
+    let mut plan = Plan::new(decide);
+    change(&mut plan.options.bounds);
+    plan
+}
+
+const SHORT: Duration = Duration::from_millis(100);
+const LONG: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn malformed_requests_are_refused_and_it_goes_on() {
+    let site = Site::usual().await;
+    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(101));
+    let large = format!("GET / HTTP/1.1\r\nhost: x\r\na: {}\r\n\r\n", "x".repeat(20_000));
+    for bad in [
+        "\r\n\r\nnonsense\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "G\u{1}T / HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost x\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: x\r\n a: folded\r\n\r\n",
+        "POST /api/v1/assess HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
+        "POST /api/v1/assess HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
+        "POST /api/v1/assess HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip\r\n\r\n",
+        &many,
+        &large,
+    ] {
+        let answer = Answer::parse(&site.raw(bad.as_bytes()).await);
+        assert!(matches!(answer.status, 400 | 431), "{:?}: {answer:?}", bad.get(..40));
+    }
+    // Chunks that are none: there is nobody to answer.
+    let key = site.server_key();
+    let head = format!(
+        "POST /api/v1/assess HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
+    );
+    assert_eq!(site.raw(head.as_bytes()).await, b"");
+    assert_eq!(site.assess(&key, BODY).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_slow_header_block_is_cut_off() {
+    // Long enough for a whole block to arrive on a busy machine.
+    let site = Site::start(hurried(approve, |bounds| bounds.header = 8 * SHORT)).await;
+    let (nothing, part) = tokio::join!(site.raw(b""), site.raw(b"GET /health/livez HTTP/1.1\r\nhost: x\r\n"));
+    assert_eq!((&*nothing, &*part), (&b""[..], &b""[..]));
+    // The next block on a connection has no more time than the first.
+    let whole = "GET /health/livez HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut stream = site.connect().await;
+    stream.write_all(whole.as_bytes()).await.unwrap();
+    assert_eq!(one_answer(&mut stream).await.status, 200);
+    stream.write_all(&whole.as_bytes()[..20]).await.unwrap();
+    assert_eq!(read_all(&mut stream).await, b"");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
+    let plan = hurried(silent, |bounds| {
+        bounds.keep_alive = SHORT;
+        bounds.assess = 4 * SHORT;
+    });
+    let site = Site::start(plan).await;
+    let mut stream = site.connect().await;
+    let head = format!("authorization: Bearer {}\r\ncontent-length: {}", site.server_key(), BODY.len());
+    let call = format!("POST /api/v1/assess HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n{BODY}");
+    stream.write_all(call.as_bytes()).await.unwrap();
+    let answer = Answer::parse(&read_all(&mut stream).await);
+    assert_eq!((answer.status, &*answer.code()), (504, "ASSESS_TIMEOUT"));
+}
+
+#[tokio::test]
+async fn a_body_that_falls_silent_ends_its_connection() {
+    let site = Site::start(hurried(approve, |bounds| bounds.body_idle = SHORT)).await;
+    let bearer = format!("Bearer {}", site.server_key());
+    let whole = request(ASSESS, &[("authorization", &bearer)], BODY.as_bytes());
+    let mut stream = site.connect().await;
+    let cut = whole.len() - 5;
+    stream.write_all(&whole[..cut]).await.unwrap();
+    assert_eq!(read_all(&mut stream).await, b"");
+    assert!(site.records().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_may_come_in_pieces() {
+    let site = Site::usual().await;
+    let bearer = format!("Bearer {}", site.server_key());
+    let whole = request(ASSESS, &[("authorization", &bearer)], BODY.as_bytes());
+    let mut stream = site.connect().await;
+    for piece in whole.chunks(16) {
+        stream.write_all(piece).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(Answer::parse(&read_all(&mut stream).await).status, 200);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait() {
+    let site = Site::start(hurried(approve, |bounds| bounds.connections = 1)).await;
+    let first = site.connect().await;
+    until("the first is accepted", || site.telemetry.render().contains("clausum_http_connections 1")).await;
+    let second = site.get("/health/livez");
+    let release = async {
+        assert!(site.telemetry.render().contains("clausum_http_connections 1"));
+        drop(first);
+    };
+    let (answer, ()) = tokio::join!(second, release);
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn a_drain_finishes_what_is_held() {
+    let mut site =
+        Site::start(Plan { auto_flush: false, ..hurried(approve, |bounds| bounds.drain = LONG) }).await;
+    let bearer = format!("Bearer {}", site.server_key());
+    let whole = request(ASSESS, &[("authorization", &bearer)], BODY.as_bytes());
+    let mut idle = site.connect().await;
+    idle.write_all(b"GET /health/livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert_eq!(one_answer(&mut idle).await.status, 200);
+    let mut held = site.connect().await;
+    held.write_all(&whole).await.unwrap();
+    until("the record waits", || !site.log.waiting().is_empty()).await;
+    let served = site.stop();
+    assert_eq!(read_all(&mut idle).await, b"", "an idle connection is closed at once");
+    assert!(TcpStream::connect(site.address).await.is_err(), "nobody more is accepted");
+    assert!(!served.is_finished());
+    site.log.flush_all();
+    assert_eq!(Answer::parse(&read_all(&mut held).await).status, 200);
+    timeout(PATIENCE, served).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_drain_has_an_end() {
+    let mut site = Site::start(hurried(silent, |bounds| {
+        bounds.drain = SHORT;
+        bounds.assess = LONG;
+    }))
+    .await;
+    let bearer = format!("Bearer {}", site.server_key());
+    let mut held = site.connect().await;
+    held.write_all(&request(ASSESS, &[("authorization", &bearer)], BODY.as_bytes())).await.unwrap();
+    until("a caller waits", || site.callers.waiting() == 1).await;
+    timeout(PATIENCE, site.stop()).await.unwrap().unwrap();
+    assert_eq!(read_all(&mut held).await, b"");
+    assert_eq!(site.callers.waiting(), 0);
+}
+
+#[tokio::test]
+async fn http_2_is_spoken() {
+    let site = Site::usual().await;
+    let bearer = format!("Bearer {}", site.server_key());
+    let io = hyper_util::rt::TokioIo::new(site.connect().await);
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    let driven = tokio::spawn(connection);
+    let calls: Vec<_> = (0..20)
+        .map(|_| {
+            let request = http::Request::post("http://x/api/v1/assess").header("authorization", &bearer);
+            sender.send_request(
+                request.body(http_body_util::Full::new(Bytes::from_static(BODY.as_bytes()))).unwrap(),
+            )
+        })
+        .collect();
+    for call in calls {
+        let response = call.await.unwrap();
+        assert_eq!((response.status().as_u16(), response.version()), (200, http::Version::HTTP_2));
+        assert!(response.headers().contains_key("x-request-id"));
+    }
+    drop(sender);
+    driven.await.unwrap().unwrap();
+}

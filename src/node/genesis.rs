@@ -1,0 +1,131 @@
+//! The log of a server: opened against the checkpoints that rely on it, and begun with a genesis record in
+//! every partition.
+
+use crate::base::clock::Clock;
+use crate::base::id::OrgId;
+use crate::base::position::{Offset, Partition, Topic, TopicPartition};
+use crate::log::embedded::{EmbeddedLog, Opened, Options};
+use crate::log::{AppendError, Appended, Log, LogError, PollLimit};
+use crate::node::config::{Config, PARTITIONS};
+use crate::node::data::Data;
+use crate::node::installation::InstallationKey;
+use crate::node::serve::Failure;
+use crate::shard::engine::SHIPPED_VERSION;
+use crate::store::Store;
+use crate::store::rocks::{self, Resources, RocksStore};
+use crate::wire::envelope::{Envelope, RecordType, product_record};
+use crate::wire::internal::{self, Genesis};
+use crate::wire::record::Content;
+use crate::worker::checkpoint::Meta;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+/// Opens the log of `data`, or begins one.
+pub(super) fn open_log(
+    config: &Config,
+    data: &Data,
+    clock: &Arc<dyn Clock>,
+    resources: &Resources,
+) -> Result<(EmbeddedLog, Opened), Failure> {
+    let floors = floors(data, resources);
+    let open = |partitions: u16| {
+        EmbeddedLog::open(&Options::new(data.log(), partitions), Arc::clone(clock), &floors)
+    };
+    match (open(config.partitions.unwrap_or(PARTITIONS)), config.partitions) {
+        // The number was fixed when the log began, and nobody asked for another.
+        (Err(LogError::OtherPartitions { stored, .. }), None) if stored > 0 => open(stored),
+        (opened, _) => opened,
+    }
+    .map_err(|error| match error {
+        LogError::OtherPartitions { .. } | LogError::Locked(_) => Failure::Input(error.to_string()),
+        LogError::Damaged { file, at, what } => {
+            let file = data.log().join(file);
+            Failure::Failed(format!("{} is damaged at byte {at}: {what}", file.display()))
+        }
+        LogError::OutOfRange { .. }
+        | LogError::NoPartition(_)
+        | LogError::Io { .. }
+        | LogError::Closed(_) => Failure::Failed(error.to_string()),
+    })
+}
+
+/// The records that checkpoints stand on: a log without them lost its end, and must not be gone on with.
+/// A store that cannot be read has no say; its partition is restored from the log.
+fn floors(data: &Data, resources: &Resources) -> Vec<(TopicPartition, Offset)> {
+    let mut floors = Vec::new();
+    let Ok(folders) = std::fs::read_dir(data.path().join("state")) else { return floors };
+    for folder in folders.flatten() {
+        let Some(number) = folder.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let store = RocksStore::open(&folder.path(), resources, &rocks::Options::default());
+        let checkpoint = store.and_then(|store| store.checkpoint());
+        match checkpoint.map(|bytes| bytes.map(|bytes| Meta::decode(&bytes))) {
+            Ok(Some(Ok(meta))) => {
+                let of = TopicPartition::new(Topic::Requests, Partition(number));
+                floors.extend(meta.core.applied.map(|applied| (of, applied.offset)));
+            }
+            Ok(None) => {}
+            Ok(Some(Err(_))) => tracing::warn!(partition = number, "its checkpoint cannot be read"),
+            Err(error) => tracing::warn!(partition = number, %error, "its state cannot be read"),
+        }
+    }
+    floors
+}
+
+/// Appends, and waits until what was appended is durable.
+pub(super) fn append(
+    log: &dyn Log,
+    to: TopicPartition,
+    records: Vec<Bytes>,
+) -> Result<Appended, AppendError> {
+    let (told, done) = channel();
+    let tell = Box::new(move |outcome| drop(told.send(outcome)));
+    log.append(to, records, tell)?;
+    done.recv()
+        .unwrap_or_else(|_| Err(AppendError::Closed("it never told what became of a record".to_owned())))
+}
+
+/// Writes the genesis of every partition that has no record, and checks the others'.
+pub(super) fn begin(log: &dyn Log, key: &InstallationKey) -> Result<(), Failure> {
+    let genesis = Genesis {
+        installation: key.id(),
+        topic: Topic::Requests.name().to_owned(),
+        partitions: log.partitions(),
+        key_digest: key.digest().to_string(),
+        engine: SHIPPED_VERSION,
+    };
+    let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
+    let body = internal::write(&genesis);
+    for partition in (0..log.partitions()).map(Partition) {
+        let of = TopicPartition::new(Topic::Requests, partition);
+        let bounds = log.bounds(of).map_err(|error| failed(&error))?;
+        if bounds.start < bounds.end {
+            check(log, of, bounds.start, &genesis)?;
+            continue;
+        }
+        let id = format!("genesis-{partition}");
+        let record = product_record(OrgId::INSTALLATION, RecordType::Genesis, &body, &id);
+        let record = record.map_err(|error| failed(&error))?;
+        append(log, of, vec![record]).map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}
+
+/// Under another key no API key of the log would be known any more. What was trimmed cannot be checked.
+fn check(log: &dyn Log, of: TopicPartition, from: Offset, own: &Genesis) -> Result<(), Failure> {
+    let failed = |error: LogError| Failure::Failed(error.to_string());
+    let mut reader = log.reader(of, from).map_err(failed)?;
+    let first = reader.poll(PollLimit { records: 1, bytes: 1 }).map_err(failed)?;
+    let genesis = first.first().and_then(|stored| {
+        let content = Content::read(&stored.content).ok()?;
+        let envelope = Envelope::read(&content).ok()?;
+        let body = content.value.filter(|_| envelope.kind == RecordType::Genesis)?;
+        internal::read::<Genesis>(body).ok()
+    });
+    match genesis {
+        Some(genesis) if genesis.key_digest != own.key_digest => {
+            Err(Failure::Input("the log was begun with another installation key".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}

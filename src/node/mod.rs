@@ -1,0 +1,24 @@
+//! Builds the parts of a server from what the operator wrote, starts them from the bottom and stops them
+//! from the top.
+//!
+//! What was written is [`raw`]; what the program runs with is [`Config`], made once, every fault told at
+//! once. Components receive their own few options and never the configuration. There are no globals.
+
+mod bootstrap;
+mod config;
+mod data;
+mod demo;
+mod genesis;
+mod installation;
+mod raw;
+mod roster;
+mod serve;
+mod stop;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, Fault, KEYS, Known, Resolved, Shown, duration, resolve};
+pub use data::Data;
+pub use raw::{Flag, Written};
+pub use serve::{Failure, Start, build, serve, version};
+pub use stop::Stop;

@@ -1,0 +1,128 @@
+//! Every metric, declared once: name, kind, unit, help and labels. What counts refers to a variant, the
+//! exposition and the reference page are made from the same table.
+
+/// What a metric is to Prometheus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Grows only.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A distribution over fixed buckets.
+    Histogram,
+}
+
+impl Kind {
+    /// As the exposition says it.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        }
+    }
+}
+
+macro_rules! metrics {
+    ($($variant:ident: $kind:ident $name:literal [$($label:literal)*] $unit:literal $help:literal;)*) => {
+        /// A metric.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "the help says it")]
+        pub enum Metric { $($variant,)* }
+
+        impl Metric {
+            /// Every metric.
+            pub const ALL: &[Metric] = &[$(Metric::$variant,)*];
+
+            /// Its full name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Metric::$variant => concat!("clausum_", $name),)* }
+            }
+
+            /// What it is to Prometheus.
+            #[must_use]
+            pub const fn kind(self) -> Kind {
+                match self { $(Metric::$variant => Kind::$kind,)* }
+            }
+
+            /// The names of its labels.
+            #[must_use]
+            pub const fn labels(self) -> &'static [&'static str] {
+                match self { $(Metric::$variant => &[$($label,)*],)* }
+            }
+
+            /// What one is of.
+            #[must_use]
+            pub const fn unit(self) -> &'static str {
+                match self { $(Metric::$variant => $unit,)* }
+            }
+
+            /// For a person.
+            #[must_use]
+            pub const fn help(self) -> &'static str {
+                match self { $(Metric::$variant => $help,)* }
+            }
+        }
+    };
+}
+
+metrics! {
+    AssessDuration: Histogram "assess_duration_seconds" [] "seconds"
+        "From the last byte of an assess request to its answer";
+    BuildInfo: Gauge "build_info" ["version" "build"] "1"
+        "Always 1; the labels name the build";
+    CheckpointAge: Gauge "checkpoint_age_seconds" [] "seconds"
+        "Largest age of a partition's newest checkpoint";
+    CheckpointBytes: Gauge "checkpoint_bytes" [] "bytes"
+        "What the last checkpoint wrote";
+    CheckpointDuration: Histogram "checkpoint_duration_seconds" [] "seconds"
+        "Time to make a checkpoint durable";
+    ConsumerLagRecords: Gauge "consumer_lag_records" ["partition"] "records"
+        "Durable and not yet applied";
+    ConsumerLagSeconds: Gauge "consumer_lag_seconds" ["partition"] "seconds"
+        "Age of the oldest record not yet applied";
+    DeadLetters: Counter "dead_letters_total" ["reason"] "records"
+        "Records that could not be understood or decided";
+    DecisionDuration: Histogram "decision_duration_seconds" [] "seconds"
+        "Share of a record in the time of its turn";
+    Decisions: Counter "decisions_total" ["flow" "decision"] "decisions"
+        "Payments decided";
+    DecisionsRepeated: Counter "decisions_repeated_total" [] "decisions"
+        "Stored answers that were sent again";
+    HttpConnections: Gauge "http_connections" [] "connections"
+        "Connections open";
+    HttpWaiting: Gauge "http_waiting" [] "requests"
+        "Callers that wait for their decision";
+    LogAppendDuration: Histogram "log_append_duration_seconds" [] "seconds"
+        "From handing a record to the log until it is durable";
+    Rejected: Counter "rejected_total" ["reason"] "requests"
+        "Requests refused, at the gateway or by a shard";
+    Requests: Counter "requests_total" ["route" "status"] "requests"
+        "HTTP requests answered";
+    RuleErrors: Counter "rule_errors_total" [] "conditions"
+        "Conditions that ended in an error";
+    ShardPoisoned: Counter "shard_poisoned_total" [] "shards"
+        "Shards closed to be opened again from their last checkpoint";
+    SignalsFired: Counter "signals_fired_total" ["code"] "signals"
+        "Signals fired; those of an organization's own pack count as own";
+    StateBytes: Gauge "state_bytes" ["kind"] "bytes"
+        "State of all partitions";
+    TurnRecords: Histogram "turn_records" [] "records"
+        "Records applied in one turn";
+}
+
+/// The reference page: a table of every metric.
+#[must_use]
+pub fn reference() -> String {
+    let mut page =
+        String::from("# Metrics\n\n| name | kind | unit | labels | what |\n|---|---|---|---|---|\n");
+    for metric in Metric::ALL {
+        let labels: Vec<_> = metric.labels().iter().map(|label| format!("`{label}`")).collect();
+        let (name, kind, labels) = (metric.name(), metric.kind().text(), labels.join(", "));
+        let (unit, help) = (metric.unit(), metric.help());
+        page.push_str(&format!("| `{name}` | {kind} | {unit} | {labels} | {help} |\n"));
+    }
+    page
+}

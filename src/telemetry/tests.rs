@@ -1,0 +1,112 @@
+//! What the exposition shows, and that the reference page is the declarations.
+
+use super::label::{DeadReason, Decision, Flow, Reason, Route};
+use super::metric::{Kind, Metric, reference};
+use super::*;
+use expect_test::expect_file;
+
+fn telemetry() -> Telemetry {
+    Telemetry::new("0.1.0", "abc", ["high_velocity"]).unwrap()
+}
+
+#[test]
+fn the_reference_page_is_fresh() {
+    expect_file!["reference.md"].assert_eq(&reference());
+}
+
+#[test]
+fn names_say_kind_and_unit() {
+    for metric in Metric::ALL {
+        let name = metric.name();
+        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
+        assert_eq!(name.ends_with("_total"), metric.kind() == Kind::Counter, "{name}");
+        for unit in ["seconds", "bytes"] {
+            assert_eq!(name.ends_with(unit), metric.unit() == unit, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_counted_is_shown() {
+    let telemetry = telemetry();
+    telemetry.request(Route::Assess, 200);
+    telemetry.request(Route::Assess, 200);
+    telemetry.request(Route::Other, 418);
+    telemetry.rejected(Reason::from_text("UNAUTHORIZED"));
+    telemetry.rejected(Reason::from_text("NEW_ONE"));
+    telemetry.decided(Flow::Payin, Decision::Decline, 2);
+    telemetry.dead_letter(DeadReason::NotJson);
+    telemetry.signal("high_velocity");
+    telemetry.signal("of_somebody");
+    telemetry.poisoned();
+    telemetry.repeated();
+    telemetry.connected();
+    telemetry.checkpoint(4096, Duration::from_millis(3));
+    telemetry.observe(
+        &[PartitionGauges {
+            partition: 3,
+            lag_records: 7,
+            lag_ms: 1_500,
+            checkpoint_age_ms: Some(2_000),
+            state_bytes: 9,
+        }],
+        5,
+    );
+    let page = telemetry.render();
+    for line in [
+        "clausum_build_info{version=\"0.1.0\",build=\"abc\"} 1",
+        "clausum_requests_total{route=\"assess\",status=\"200\"} 2",
+        "clausum_requests_total{route=\"other\",status=\"other\"} 1",
+        "clausum_rejected_total{reason=\"UNAUTHORIZED\"} 1",
+        "clausum_rejected_total{reason=\"other\"} 1",
+        "clausum_decisions_total{flow=\"payin\",decision=\"decline\"} 1",
+        "clausum_rule_errors_total 2",
+        "clausum_dead_letters_total{reason=\"not_json\"} 1",
+        "clausum_signals_fired_total{code=\"high_velocity\"} 1",
+        "clausum_signals_fired_total{code=\"own\"} 1",
+        "clausum_shard_poisoned_total 1",
+        "clausum_decisions_repeated_total 1",
+        "clausum_http_connections 1",
+        "clausum_http_waiting 5",
+        "clausum_checkpoint_bytes 4096",
+        "clausum_checkpoint_age_seconds 2",
+        "clausum_consumer_lag_records{partition=\"3\"} 7",
+        "clausum_consumer_lag_seconds{partition=\"3\"} 1.5",
+        "clausum_state_bytes{kind=\"store\"} 9",
+        "clausum_checkpoint_duration_seconds_bucket{le=\"0.005\"} 1",
+    ] {
+        assert!(page.lines().any(|shown| shown == line), "{line} is not in\n{page}");
+    }
+    for metric in Metric::ALL {
+        assert!(page.contains(&format!("# TYPE {} {}", metric.name(), metric.kind().text())), "{metric:?}");
+        assert!(page.contains(&format!("# HELP {} {}", metric.name(), metric.help())), "{metric:?}");
+    }
+}
+
+#[test]
+fn distributions_are_merged_over_threads() {
+    let telemetry = telemetry();
+    std::thread::scope(|scope| {
+        for thread in 0..4_u64 {
+            let telemetry = &telemetry;
+            scope.spawn(move || {
+                (0..100).for_each(|_| telemetry.assessed(Duration::from_micros(900 + 1_000 * thread)));
+            });
+        }
+    });
+    telemetry.turn(64, Duration::from_micros(640));
+    let page = telemetry.render();
+    for line in [
+        "clausum_assess_duration_seconds_bucket{le=\"0.0005\"} 0",
+        "clausum_assess_duration_seconds_bucket{le=\"0.001\"} 100",
+        "clausum_assess_duration_seconds_bucket{le=\"0.0025\"} 200",
+        "clausum_assess_duration_seconds_bucket{le=\"+Inf\"} 400",
+        "clausum_assess_duration_seconds_sum 0.96",
+        "clausum_assess_duration_seconds_count 400",
+        "clausum_decision_duration_seconds_bucket{le=\"0.00001\"} 64",
+        "clausum_turn_records_bucket{le=\"64\"} 1",
+        "clausum_turn_records_bucket{le=\"32\"} 0",
+    ] {
+        assert!(page.lines().any(|shown| shown == line), "{line} is not in\n{page}");
+    }
+}
