@@ -61,7 +61,7 @@ impl fmt::Display for Refused {
             }
             Refused::Outside(at) => write!(f, "the checkpoint's position {at} is not in the log"),
             Refused::NothingToStartFrom => {
-                f.write_str("there is no checkpoint, and the log no longer holds its genesis")
+                f.write_str("there is no checkpoint, and the log no longer holds its beginning")
             }
         }
     }
@@ -71,7 +71,9 @@ impl fmt::Display for Refused {
 #[must_use]
 pub fn plan(found: Found) -> Plan {
     let Some(meta) = found.checkpoint else {
-        let whole = found.genesis.is_some() || found.bounds.start == found.bounds.end;
+        // What stands before genesis has outputs too, so a log that lost any of it is not whole.
+        let untrimmed = found.bounds.start == Offset(0) && found.genesis.is_some();
+        let whole = untrimmed || found.bounds.start == found.bounds.end;
         return if whole { Plan::FromStart } else { Plan::Refuse(Refused::NothingToStartFrom) };
     };
     if let (Some(mark), Some((offset, digest))) = (meta.core.genesis, found.genesis)
@@ -217,6 +219,9 @@ mod tests {
         let refuse = Plan::Refuse;
         assert_eq!(plan(found(None, None, Some(b"ours"))), Plan::FromStart);
         assert_eq!(plan(found(None, None, None)), refuse(Refused::NothingToStartFrom));
+        let mut trimmed = found(None, None, Some(b"ours"));
+        trimmed.bounds.start = Offset(1);
+        assert_eq!(plan(trimmed), refuse(Refused::NothingToStartFrom), "genesis stands, what was before not");
         let mut empty = found(None, None, None);
         empty.bounds.end = Offset(0);
         assert_eq!(plan(empty), Plan::FromStart);
