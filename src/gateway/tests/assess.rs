@@ -191,7 +191,7 @@ async fn a_partition_that_is_not_open_is_nothing_to_the_keys_of_others() {
     plan.opened = 1;
     let site = Site::start(plan).await;
     assert_eq!(site.assess(&site.server_key(), BODY).await.status, 200);
-    let unknown = crate::base::keycode::render(KeyType::Server.prefix(), &[9; 32]);
+    let unknown = keycode::render(KeyType::Server.prefix(), &[9; 32]);
     let answer = site.assess(&unknown, BODY).await;
     assert_eq!((answer.status, &*answer.code()), (503, "RATE_LIMIT_STORE_UNAVAILABLE"));
 }
