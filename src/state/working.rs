@@ -42,7 +42,7 @@ impl std::error::Error for Damaged {}
 pub struct Frozen {
     /// Which freeze.
     pub generation: u64,
-    /// The rows; none is a deleted one. Ordered by key, so that equal states write equal batches.
+    /// The rows; none is a deleted one. In no order, some twice: that is for whoever writes them.
     pub rows: Vec<(Key, Option<Arc<Row>>)>,
 }
 
@@ -156,9 +156,7 @@ impl WorkingSet {
     pub fn freeze(&mut self) -> Frozen {
         let generation = self.generation;
         self.generation += 1;
-        let mut keys = std::mem::take(&mut self.dirty);
-        keys.sort_unstable();
-        keys.dedup();
+        let keys = std::mem::take(&mut self.dirty);
         let rows = keys.into_iter().filter_map(|key| {
             let slot = self.slots.get(&key).filter(|slot| slot.dirty == Some(generation))?;
             Some((key, slot.row.clone()))

@@ -84,10 +84,14 @@ impl Job {
     /// Writes it. Takes as long as the disk takes.
     #[must_use]
     pub fn run(self) -> JobDone {
-        let mut keys = Vec::with_capacity(self.frozen.rows.len());
-        let mut writes = Vec::with_capacity(self.frozen.rows.len());
+        let mut rows = self.frozen.rows;
+        // Ordered, so that equal states write equal batches; here, where nobody waits for it.
+        rows.sort_unstable_by_key(|(key, _)| *key);
+        rows.dedup_by_key(|(key, _)| *key);
+        let mut keys = Vec::with_capacity(rows.len());
+        let mut writes = Vec::with_capacity(rows.len());
         let mut bytes = self.meta.len();
-        for (key, row) in self.frozen.rows {
+        for (key, row) in rows {
             let value = row.map(|row| row.encode());
             let write = Write { key: key.encode(), value };
             bytes += write.key.len() + write.value.as_ref().map_or(0, Vec::len);

@@ -109,7 +109,7 @@ impl Default for Options {
             name: "worker".to_owned(),
             turn_records: crate::base::limits::TURN_RECORDS,
             checkpoint_ms: 5_000,
-            checkpoint_rows: 200_000,
+            checkpoint_rows: 40_000,
             resident_rows: 400_000,
             park_ms: 300_000,
             announce_again_ms: 100,
