@@ -51,7 +51,7 @@ struct Slot {
     row: Option<Arc<Row>>,
     /// The generation it was changed in, until a checkpoint holds it.
     dirty: Option<u64>,
-    /// The turn that last asked for it.
+    /// The turn that last loaded or wrote it.
     used: u64,
 }
 
@@ -144,13 +144,6 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Marks a row as asked for in this turn, so that it is not the next to be forgotten.
-    pub fn touch(&mut self, key: &Key) {
-        if let Some(slot) = self.slots.get_mut(key) {
-            slot.used = self.turn;
-        }
-    }
-
     /// Takes a picture of the rows changed since the last one. They stay here until
     /// [`WorkingSet::persisted`].
     pub fn freeze(&mut self) -> Frozen {
@@ -210,7 +203,7 @@ impl WorkingSet {
     }
 
     /// Begins a turn; if there are more than `limit` rows, those are forgotten that the store holds and
-    /// that the last turns did not ask for.
+    /// that the last turns neither loaded nor wrote.
     pub fn begin_turn(&mut self, limit: usize) {
         self.turn += 1;
         let mut keep_turns = 1 << 16;

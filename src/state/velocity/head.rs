@@ -6,7 +6,6 @@
 //! an [`Absent`], before anything was changed.
 
 use crate::base::currency::Currency;
-use crate::base::position::Offset;
 use crate::base::time::Ms;
 use crate::state::codec::{BadRow, Decoder, Encoder};
 use crate::state::velocity::posting::{Posting, Run};
@@ -351,12 +350,6 @@ impl Head {
     /// The numbers of all pages, in the order of time.
     pub fn page_numbers(&self) -> impl Iterator<Item = u64> {
         self.pages.iter().map(|entry| entry.number)
-    }
-
-    /// The event of the newest posting, if there is any.
-    #[must_use]
-    pub fn newest(&self) -> Option<Offset> {
-        self.tail.postings.last().map(|posting| posting.event)
     }
 
     /// The stored value.
