@@ -16,7 +16,12 @@ mod windows;
 mod worker;
 
 use clausum::base::hash::sha256;
+use mimalloc::MiMalloc;
 use std::time::Duration;
+
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// How long a bench runs.
 #[derive(Clone, Copy)]

@@ -1,10 +1,9 @@
 //! Deciding a payment: idempotency, session, entities, windows, verdict, and what is kept of it.
 
-use crate::base::hash::{EntityKey, Hash128};
-use crate::base::id::{self, OrgId};
+use crate::base::hash::Hash128;
+use crate::base::id::OrgId;
 use crate::base::limits;
 use crate::base::position::Offset;
-use crate::base::time::Ms;
 use crate::domain::access::Organization;
 use crate::domain::decision::Flow;
 use crate::domain::entity::Entity;
@@ -16,13 +15,14 @@ use crate::policy::{BlockedBy, Item, Verdict};
 use crate::shard::answer::{Answer, DECISION, Emitter};
 use crate::shard::decode::Assess;
 use crate::shard::effects::Note;
-use crate::shard::features::{Event, Heads};
+use crate::shard::features::Heads;
+use crate::shard::prepared::Prepared;
 use crate::shard::render::Bodies;
 use crate::shard::step::{Fail, Scene};
 use crate::state::control_rows::ListsRow;
 use crate::state::decision_row::{Basis, Blocked, DecisionRow, Echo, Facts, VerdictPart};
 use crate::state::event::{EventRow, ValueKind};
-use crate::state::key::{Key, Scope};
+use crate::state::key::Key;
 use crate::state::row::Row;
 use crate::state::session::{IdempotencyRow, SessionRow, TransactionId};
 use crate::state::velocity::posting::{Outcome, Posting};
@@ -30,61 +30,10 @@ use crate::wire::assess;
 use crate::wire::envelope::Envelope;
 use std::sync::Arc;
 
-/// Spaces of the organization's keyed hashes beside those of entities, which are below 128.
-const SPACE_IDEMPOTENCY: u8 = 200;
+/// Spaces of the organization's keyed hashes, beside those of `prepared`.
 const SPACE_REQUEST: u8 = 201;
-const SPACE_SESSION: u8 = 202;
-const SPACE_NEW_SESSION: u8 = 203;
 const SPACE_TRANSACTION: u8 = 204;
 const SPACE_VALUE: u8 = 205;
-
-/// What tells a request from any other, found before anything is read for it.
-pub(super) struct Identity {
-    pub(super) idempotency: Hash128,
-    pub(super) session: Hash128,
-    pub(super) session_id: String,
-}
-
-impl Identity {
-    /// The identity of a request in an organization; `clock` and the position name a new session.
-    pub(super) fn of(
-        scene: &Scene<'_>,
-        org: &Organization,
-        request: &PayinRequest,
-        envelope: &Envelope<'_>,
-    ) -> Self {
-        let key = &org.entity_key;
-        let session_id = request.session_id.clone().unwrap_or_else(|| {
-            let position = scene.position();
-            let tail = key.hash_parts(&[&[SPACE_NEW_SESSION], position.to_string().as_bytes()]);
-            id::session(scene.clock, first8(tail))
-        });
-        Self {
-            idempotency: idempotency_hash(key, request, envelope),
-            session: key.hash(SPACE_SESSION, session_id.as_bytes()),
-            session_id,
-        }
-    }
-}
-
-fn first8(hash: Hash128) -> u64 {
-    u64::from_be_bytes(hash.0.first_chunk().copied().unwrap_or_default())
-}
-
-/// The first present of: header, body, order and payment, source and id of the record.
-fn idempotency_hash(key: &EntityKey, request: &PayinRequest, envelope: &Envelope<'_>) -> Hash128 {
-    let explicit = envelope.idempotency_key.or(request.idempotency_key.as_deref());
-    let space = [SPACE_IDEMPOTENCY];
-    // None of the parts holds a control character, so a zero byte keeps them apart.
-    let hash = |tag: &[u8], first: &str, second: &str| {
-        key.hash_parts(&[&space, tag, first.as_bytes(), &[0], second.as_bytes()])
-    };
-    match (explicit, &request.order_id, &request.payment_id) {
-        (Some(explicit), _, _) => hash(b"k", explicit, ""),
-        (None, Some(order), Some(payment)) => hash(b"o", order, payment),
-        (None, _, _) => hash(b"r", envelope.source, envelope.id),
-    }
-}
 
 /// Decides a payment.
 pub(super) fn assess(
@@ -97,10 +46,9 @@ pub(super) fn assess(
     let request = &payment.request;
     let org = scene.organization(org_id)?;
     check_key(envelope)?;
-    let identity = Identity::of(scene, &org, request, envelope);
+    let prepared = Prepared::of(scene, &org, payment, envelope);
     let comparable = org.entity_key.hash(SPACE_REQUEST, &payment.comparable);
-    let idempotency_key = Key::Idempotency(org_id, scope(envelope), identity.idempotency);
-    let known = scene.working.get::<IdempotencyRow>(&idempotency_key)?;
+    let known = scene.working.get::<IdempotencyRow>(&prepared.idempotency)?;
     let holds = |row: &&IdempotencyRow| scene.clock.since(row.decided_at) < limits::IDEMPOTENCY_MS;
     if let Some(entry) = known.filter(holds).cloned() {
         return repeat(scene, emitter, org_id, &entry, comparable);
@@ -110,15 +58,15 @@ pub(super) fn assess(
     if let Some(fault) = fault {
         return Err(Fail::Refused(Refusal::invalid(vec![fault]), None));
     }
-    let row = decide(scene, emitter, &org, request, envelope, &identity)?;
+    let row = decide(scene, emitter, &org, payment, envelope, &prepared)?;
     let entry = IdempotencyRow {
         request: comparable,
-        session: identity.session,
+        session: prepared.session,
         attempt: row.attempt,
         decided_at: scene.clock,
     };
-    scene.working.put(idempotency_key, Row::Idempotency(entry));
-    let key = Key::Decision(org_id, Flow::Payin, identity.session, row.attempt);
+    scene.working.put(prepared.idempotency, Row::Idempotency(entry));
+    let key = Key::Decision(org_id, Flow::Payin, prepared.session, row.attempt);
     let policy = scene.policy_of(key, &row)?;
     note(emitter, &row, &policy);
     answer(emitter, &row, &policy, false)?;
@@ -136,11 +84,6 @@ fn check_key(envelope: &Envelope<'_>) -> Result<(), Fail> {
     let message = "must have 1 to 255 printable ASCII characters";
     let fault = FieldFault::new("#Idempotency-Key", FieldCode::Format, message);
     Err(Fail::Refused(Refusal::invalid(vec![fault]), None))
-}
-
-/// The scope of a request's idempotency key: pre-checks have one of their own.
-pub(super) fn scope(envelope: &Envelope<'_>) -> Scope {
-    if envelope.precheck { Scope::Precheck } else { Scope::Payin }
 }
 
 /// Answers a request that was decided before, or refuses one that is another.
@@ -185,43 +128,20 @@ fn note(emitter: &mut Emitter<'_>, row: &DecisionRow, policy: &Policy) {
     }
 }
 
-/// When the event happened: what the caller says, else the envelope if its time is one, else the record's
-/// own log time. The clock takes no part: where the log's time went back, the event is a late one.
-pub(super) fn event_time(timestamp: Ms, request: &PayinRequest, envelope: &Envelope<'_>) -> Ms {
-    let bounds = -limits::OCCURRED_BEFORE_MS..=limits::OCCURRED_AFTER_MS;
-    let envelope_time = envelope.time.filter(|time| bounds.contains(&time.since(timestamp)));
-    request.occurred_at.or(envelope_time).unwrap_or(timestamp)
-}
-
-/// The event that a request is at `at`, and its entities.
-pub(super) fn event(
-    scene: &Scene<'_>,
-    org: &Organization,
-    request: &PayinRequest,
-    at: Ms,
-) -> (Event, Vec<Entity>) {
-    let mut entities = Vec::new();
-    scene.engine.catalogue.pipeline.entities(request, &org.entity_key, &mut entities);
-    let event =
-        Event { org: org.id, flow: Flow::Payin, at, amount: request.amount, currency: request.currency };
-    (event, entities)
-}
-
 fn decide(
     scene: &mut Scene<'_>,
     emitter: &Emitter<'_>,
     org: &Organization,
-    request: &PayinRequest,
+    payment: &Assess,
     envelope: &Envelope<'_>,
-    identity: &Identity,
+    prepared: &Prepared,
 ) -> Result<DecisionRow, Fail> {
-    let session_key = Key::Session(org.id, Flow::Payin, identity.session);
+    let (request, at, entities) = (&payment.request, prepared.event.at, &prepared.entities);
+    let session_key = Key::Session(org.id, Flow::Payin, prepared.session);
     let session = scene.working.get::<SessionRow>(&session_key)?.cloned();
     let policy = scene.policy_in_force(org.id, Flow::Payin)?;
     let settings = scene.settings(org.id, Flow::Payin)?;
-    let at = event_time(scene.timestamp, request, envelope);
-    let (event, entities) = event(scene, org, request, at);
-    let mut heads = Heads::take(event, &entities, scene.working)?;
+    let mut heads = Heads::take(prepared.event, entities, scene.working)?;
     let computed = heads.values(policy.computed(), scene.working)?;
     let inputs = Inputs {
         request,
@@ -246,7 +166,7 @@ fn decide(
         currency: request.currency,
         decision: verdict.decision,
         failed: false,
-        session: identity.session,
+        session: prepared.session,
         attempt,
         entities: entities.clone(),
         values: values(org, request),
@@ -261,13 +181,13 @@ fn decide(
         event_time: at,
         latency_ms: latency(scene, envelope),
         flow: Flow::Payin,
-        session_id: identity.session_id.clone(),
+        session_id: prepared.session_id.clone(),
         attempt,
         transaction,
         verdict: verdict_part(&verdict),
         basis: basis(scene, org, &policy, settings.version, computed)?,
         echo: echo(request, envelope),
-        facts: facts(request, envelope, entities),
+        facts: facts(request, envelope, entities.clone()),
     })
 }
 

@@ -9,10 +9,13 @@ use crate::base::position::{Offset, Partition};
 use crate::base::time::Ms;
 use crate::domain::fault::{Details, ErrorCode, FieldCode, Refusal};
 use crate::domain::payin::PayinRequest;
+use crate::shard::prepared::Prepared;
 use crate::wire::envelope::{BadEnvelope, DeadCode, Envelope, RecordType};
 use crate::wire::internal::{self, BadInternal};
 use crate::wire::record::Content;
+use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 /// A record, decoded as far as it goes.
 #[derive(Debug)]
@@ -76,6 +79,8 @@ pub(super) struct Assess {
     pub(super) request: PayinRequest,
     /// What repeats are compared by: the request as the caller wrote it.
     pub(super) comparable: Vec<u8>,
+    /// What planning found out for the step.
+    pub(super) prepared: OnceCell<Rc<Prepared>>,
 }
 
 /// A command of the partition.
@@ -173,7 +178,10 @@ fn decode_assess(org: OrgId, body: &[u8], envelope: &Envelope<'_>) -> Decoded {
             if device.user_agent.is_none() {
                 device.user_agent = envelope.peer_agent.map(str::to_owned);
             }
-            Decoded::Command(org, Command::Assess(Box::new(Assess { request, comparable })))
+            Decoded::Command(
+                org,
+                Command::Assess(Box::new(Assess { request, comparable, prepared: OnceCell::new() })),
+            )
         }
         Err(faults) => {
             let not_json = faults.iter().find(|fault| fault.code == FieldCode::Json);

@@ -17,6 +17,7 @@ mod dead_letter;
 mod features;
 mod plan;
 mod policies;
+mod prepared;
 mod render;
 pub mod step;
 

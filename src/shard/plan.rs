@@ -3,11 +3,10 @@
 
 use crate::domain::access::Organization;
 use crate::domain::decision::Flow;
-use crate::domain::payin::PayinRequest;
 use crate::domain::settings::ScoringSettings;
-use crate::shard::assess::{Identity, event, event_time, scope};
-use crate::shard::decode::{Command, Decoded, Planned};
+use crate::shard::decode::{Assess, Command, Decoded, Planned};
 use crate::shard::features;
+use crate::shard::prepared::Prepared;
 use crate::shard::step::Scene;
 use crate::state::control_rows::{ActivePack, ListsRow};
 use crate::state::decision_row::DecisionRow;
@@ -25,7 +24,7 @@ pub(super) fn wants(scene: &mut Scene<'_>, planned: &Planned<'_>, wanted: &mut V
     let organization = organization.clone();
     match (command, &planned.envelope) {
         (Command::Assess(payment), Some(envelope)) => {
-            assess(scene, &organization, &payment.request, envelope, wanted);
+            assess(scene, &organization, payment, envelope, wanted);
         }
         (Command::Pack(_) | Command::List(_), _) => {
             seek::<ListsRow>(scene, Key::Lists(*org), wanted);
@@ -61,17 +60,16 @@ fn pack(scene: &Scene<'_>, org: crate::base::id::OrgId, wanted: &mut Vec<Key>) {
 fn assess(
     scene: &mut Scene<'_>,
     org: &Organization,
-    request: &PayinRequest,
+    payment: &Assess,
     envelope: &Envelope<'_>,
     wanted: &mut Vec<Key>,
 ) {
-    let identity = Identity::of(scene, org, request, envelope);
+    let prepared = Prepared::of(scene, org, payment, envelope);
     seek::<ScoringSettings>(scene, Key::Settings(org.id, Flow::Payin), wanted);
     seek::<ListsRow>(scene, Key::Lists(org.id), wanted);
     pack(scene, org.id, wanted);
-    seek::<SessionRow>(scene, Key::Session(org.id, Flow::Payin, identity.session), wanted);
-    let entry = Key::Idempotency(org.id, scope(envelope), identity.idempotency);
-    if let Some(Some(entry)) = seek::<IdempotencyRow>(scene, entry, wanted) {
+    seek::<SessionRow>(scene, Key::Session(org.id, Flow::Payin, prepared.session), wanted);
+    if let Some(Some(entry)) = seek::<IdempotencyRow>(scene, prepared.idempotency, wanted) {
         let decision = Key::Decision(org.id, Flow::Payin, entry.session, entry.attempt);
         let row = seek::<Box<DecisionRow>>(scene, decision, wanted);
         if let Some(digest) = row.flatten().and_then(|row| row.basis.pack) {
@@ -84,9 +82,7 @@ fn assess(
         }
         Err(_) => Vec::new(),
     };
-    let at = event_time(scene.timestamp, request, envelope);
-    let (event, entities) = event(scene, org, request, at);
-    for entity in entities {
-        features::wants(event, entity, &windows, scene.working, wanted);
+    for entity in &prepared.entities {
+        features::wants(prepared.event, *entity, &windows, scene.working, wanted);
     }
 }

@@ -8,6 +8,7 @@ use crate::base::collections::Map;
 use crate::state::codec::BadRow;
 use crate::state::key::{Key, Kind};
 use crate::state::row::{FromRow, Row};
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -51,8 +52,8 @@ struct Slot {
     row: Option<Arc<Row>>,
     /// The generation it was changed in, until a checkpoint holds it.
     dirty: Option<u64>,
-    /// The turn that last loaded or wrote it.
-    used: u64,
+    /// The turn that last used it.
+    used: Cell<u64>,
 }
 
 /// Decoded rows of one shard.
@@ -85,6 +86,7 @@ impl WorkingSet {
     /// It must be read first, or is of another kind.
     pub fn get<T: FromRow>(&self, key: &Key) -> Result<Option<&T>, Missing> {
         let slot = self.slots.get(key).ok_or(Missing::Unread(*key))?;
+        slot.used.set(self.turn);
         match &slot.row {
             None => Ok(None),
             Some(row) => T::from_row(row).map(Some).ok_or(Missing::Broken(*key)),
@@ -102,7 +104,7 @@ impl WorkingSet {
     }
 
     fn write(&mut self, key: Key, row: Option<Arc<Row>>) {
-        let slot = Slot { row, dirty: Some(self.generation), used: self.turn };
+        let slot = Slot { row, dirty: Some(self.generation), used: Cell::new(self.turn) };
         let before = self.slots.insert(key, slot);
         if before.as_ref().is_none_or(|slot| slot.dirty != Some(self.generation)) {
             self.dirty.push(key);
@@ -140,7 +142,7 @@ impl WorkingSet {
             }
             None => None,
         };
-        self.slots.insert(key, Slot { row, dirty: None, used: self.turn });
+        self.slots.insert(key, Slot { row, dirty: None, used: Cell::new(self.turn) });
         Ok(())
     }
 
@@ -155,18 +157,6 @@ impl WorkingSet {
             Some((key, slot.row.clone()))
         });
         Frozen { generation, rows: rows.collect() }
-    }
-
-    /// What was frozen in `generation` will not be written: it is changed and not frozen again.
-    pub fn thaw(&mut self, frozen: &[Key], generation: u64) {
-        for key in frozen {
-            if let Some(slot) = self.slots.get_mut(key)
-                && slot.dirty == Some(generation)
-            {
-                slot.dirty = Some(self.generation);
-                self.dirty.push(*key);
-            }
-        }
     }
 
     /// The store now holds what was frozen in `generation` and before.
@@ -203,7 +193,7 @@ impl WorkingSet {
     }
 
     /// Begins a turn; if there are more than `limit` rows, those are forgotten that the store holds and
-    /// that the last turns neither loaded nor wrote.
+    /// that the last turns did not use.
     pub fn begin_turn(&mut self, limit: usize) {
         self.turn += 1;
         let mut keep_turns = 1 << 16;
@@ -211,7 +201,7 @@ impl WorkingSet {
             keep_turns >>= 4;
             // What the last turn read, this one may need: without it nothing would ever be at hand.
             let oldest = self.turn.saturating_sub(keep_turns);
-            self.slots.retain(|_, slot| slot.dirty.is_some() || slot.used >= oldest);
+            self.slots.retain(|_, slot| slot.dirty.is_some() || slot.used.get() >= oldest);
         }
     }
 
@@ -281,9 +271,6 @@ mod tests {
         let frozen = set.freeze();
         set.begin_turn(0);
         assert!(set.knows(&KEY), "frozen but not yet durable");
-        set.thaw(&[KEY], frozen.generation);
-        let frozen = set.freeze();
-        assert_eq!(frozen.rows.len(), 1, "a freeze that failed is made again");
         set.persisted(&[KEY], frozen.generation);
         set.begin_turn(0);
         assert!(!set.knows(&KEY));

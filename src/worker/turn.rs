@@ -116,10 +116,14 @@ impl Running {
     /// Reads the rows the batch wants, round by round: a head names its pages, an entry its decision.
     fn read_ahead(&mut self, planned: &[Planned<'_>]) -> Result<(), Failure> {
         let mut wanted: Vec<Key> = self.wanted.take().into_iter().collect();
+        let mut open: Vec<&Planned<'_>> = planned.iter().collect();
         for _ in 0..limits::PLAN_ROUNDS {
-            for record in planned {
+            // What wants nothing now has all it can name: a row that was read takes no other away.
+            open.retain(|record| {
+                let before = wanted.len();
                 self.shard.wants(record, &mut wanted);
-            }
+                wanted.len() > before
+            });
             if wanted.is_empty() {
                 return Ok(());
             }

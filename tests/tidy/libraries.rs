@@ -23,6 +23,7 @@ const PLACES: &[Place] = &[
     only(&["axum", "tower"], &["gateway"]),
     only(&["rocksdb"], &["store/rocks"]),
     only(&["rdkafka"], &["log/kafka"]),
+    only(&["mimalloc"], &["main.rs"]),
     only(&["arrow", "parquet", "datafusion"], &["rollup"]),
     only(&["object_store"], &["archive"]),
     only(&["saphyr", "saphyr_parser"], &["policy"]),
