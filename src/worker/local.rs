@@ -229,3 +229,40 @@ impl Local {
         &self.folder
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::ManualClock;
+    use crate::base::time::Ms;
+
+    #[test]
+    fn lag_is_the_age_of_what_waits() {
+        let clock = Arc::new(ManualClock::new(Ms(1_780_000_000_000), 7));
+        let options = Options { turn_records: 2, ..Options::default() };
+        let mut local =
+            Local::new(Arc::clone(&clock) as Arc<dyn Clock>, Engines::shipped().unwrap(), options).unwrap();
+        let append = |local: &mut Local| {
+            let org = Local::organization();
+            local.append(product_record(org, RecordType::Probe, b"{}", "p").unwrap()).unwrap();
+        };
+        let turn = |local: &mut Local| {
+            assert!(!matches!(local.owner.turn(), OwnerTurn::Ended(_)));
+            (local.owner.status().lag_records(), local.owner.status().lag_ms())
+        };
+        assert_eq!(turn(&mut local), (0, 0));
+        clock.set(Ms(1_780_003_600_000));
+        for _ in 0..3 {
+            append(&mut local);
+        }
+        assert_eq!(turn(&mut local), (1, 0), "what came after an idle hour has waited for nothing");
+        assert_eq!(turn(&mut local), (0, 0));
+        for _ in 0..5 {
+            append(&mut local);
+        }
+        clock.set(Ms(1_780_003_604_000));
+        assert_eq!(turn(&mut local), (3, 4_000), "more waits than a turn takes");
+        assert_eq!(turn(&mut local), (1, 4_000));
+        assert_eq!(turn(&mut local), (0, 0));
+    }
+}

@@ -332,6 +332,7 @@ impl Owner {
             outbox: Outbox::new(landed),
             emitted: outputs(landed),
             carried: VecDeque::new(),
+            reached: None,
             wanted: None,
             progress: Progress::None,
             job: None,
@@ -374,8 +375,9 @@ impl Owner {
         let next = running.shard.core().next();
         let end = self.parts.log.bounds(TopicPartition::new(Topic::Requests, self.partition))?.end;
         let behind = end.0.saturating_sub(next.0);
-        // What was not polled yet is younger than this turn.
-        let oldest = running.carried.front().map(|record| record.timestamp);
+        // Behind a turn that applied nothing stands only what came since it polled.
+        let unpolled = if behind > 0 { running.reached } else { None };
+        let oldest = running.carried.front().map(|record| record.timestamp).or(unpolled);
         let lag_ms = oldest.map_or(0, |at| self.parts.clock.now().since(at).max(0).unsigned_abs());
         self.status.set_applied(next.0, behind, lag_ms);
         if next > running.epoch && self.status.phase() != Phase::Running {

@@ -1,6 +1,7 @@
 //! A partition that is open: its shard, its store, and what is on its way between them and the log.
 
 use crate::base::position::{Offset, OutputRef, Partition};
+use crate::base::time::Ms;
 use crate::log::{LogError, Reader, Stored};
 use crate::shard::Shard;
 use crate::shard::step::BrokenState;
@@ -32,6 +33,8 @@ pub(super) struct Running {
     pub(super) emitted: [Option<OutputRef>; 3],
     /// Records polled and not yet applied.
     pub(super) carried: VecDeque<Stored>,
+    /// The log time of the last record that this turn applied: none that waits is older.
+    pub(super) reached: Option<Ms>,
     /// A row that a step found unread.
     pub(super) wanted: Option<Key>,
     pub(super) progress: Progress,

@@ -44,6 +44,7 @@ impl Running {
             self.poll(options)?;
         }
         let mut effects = Effects::default();
+        self.reached = None;
         let (applied, halted) = if closing { (0, None) } else { self.decide(&mut effects)? };
         self.emit(effects, parts)?;
         if applied > 0 {
@@ -92,7 +93,10 @@ impl Running {
                 break;
             }
             match self.shard.step(record, effects)? {
-                Stepped::Applied => applied += 1,
+                Stepped::Applied => {
+                    applied += 1;
+                    self.reached = Some(record.timestamp);
+                }
                 Stepped::Unread(key) => {
                     self.wanted = Some(key);
                     break;

@@ -156,6 +156,22 @@ fn a_tail_that_a_floor_needs_is_not_cut() {
 }
 
 #[test]
+fn nothing_is_cut_where_floors_may_be_missing() {
+    let (disk, written) = log();
+    let (name, bytes) = (newest(&disk), disk.bytes(&newest(&disk)));
+    let begin = last_frame(&disk, &written);
+    let careful = Options { may_cut: false, ..small() };
+    for end in begin + 1..bytes.len() {
+        let torn = disk.copy();
+        torn.put(&name, bytes[..end].to_vec());
+        let error = open(Arc::new(torn.clone()), &careful, clock(), &[]).unwrap_err();
+        assert_eq!(named(&error), (&name[..], begin as u64), "cut at {end}");
+        assert_eq!(torn.bytes(&name).len(), end, "a log that was not opened was changed");
+    }
+    assert!(open(Arc::new(disk.clone()), &careful, clock(), &[]).is_ok(), "there is nothing to cut");
+}
+
+#[test]
 fn every_flipped_byte_is_found_and_never_read() {
     let (disk, written) = log();
     let (last, begin) = (newest(&disk), last_frame(&disk, &written));
