@@ -4,7 +4,7 @@ use crate::domain::fault::{Details, ErrorCode, Refusal};
 use crate::wire::error;
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// The code of an error answer, for the counters.
@@ -36,6 +36,13 @@ pub(super) fn refuse(refusal: &Refusal) -> Response {
     if matches!(status, 429 | 503) {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
+    response
+}
+
+/// An error answer behind which an HTTP/1 connection is closed.
+pub(super) fn last(refusal: &Refusal) -> Response {
+    let mut response = refuse(refusal);
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
