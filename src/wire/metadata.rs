@@ -24,12 +24,15 @@ pub fn read(value: &Value<'_>, faults: &mut Faults) -> Vec<(String, MetadataValu
     }
     let mut metadata = Vec::with_capacity(entries.len());
     for (key, raw) in entries {
-        if let Err(bad) = KEY.check(&key) {
-            let message = format!("each name {}", bad.message);
-            value.fault(Bad { message: message.into(), ..bad }, faults);
-            continue;
-        }
-        let read = faults.within(value.name(), |faults| read_value(Value::entry(&key, raw), raw, faults));
+        let read = faults.within(value.name(), |faults| {
+            let entry = Value::entry(&key, raw);
+            if let Err(bad) = KEY.check(&key) {
+                let message = format!("its name {}", bad.message);
+                entry.fault(Bad { message: message.into(), ..bad }, faults);
+                return None;
+            }
+            read_value(entry, raw, faults)
+        });
         metadata.extend(read.map(|read| (key.into_owned(), read)));
     }
     // Written again it is never longer than it was given.
@@ -139,7 +142,7 @@ mod tests {
         check(r#"{"a":"x\r\ny"}"#, r#"{"metadata":{"a":"x\r\ny"}}"#);
         check(
             r#"{"a":"x\ty","b":"\ud800","c\n":1}"#,
-            "/metadata/a format; /metadata/b format; /metadata format",
+            "/metadata/a format; /metadata/b format; /metadata/c\n format",
         );
     }
 
@@ -148,7 +151,10 @@ mod tests {
         let text = |count: usize| format!("\"{}\"", "é".repeat(count));
         let of = |key: &str, value: &str| format!("{{{key}:{value}}}");
         assert!(outcome(&of(&text(64), "1")).starts_with("{\"metadata\""));
-        check(&of(&text(65), "1"), "/metadata length");
+        // As much of the name is told as a name may have.
+        check(&of(&text(65), "1"), &format!("/metadata/{}… length", "é".repeat(64)));
+        check(&of(&text(30_000), "1"), &format!("/metadata/{}… length", "é".repeat(64)));
+        check(&of("\"a/~\\n\"", "1"), "/metadata/a~1~0\n format");
         assert!(outcome(&of("\"a\"", &text(1_024))).starts_with("{\"metadata\""));
         check(&of("\"a\"", &text(1_025)), "/metadata/a length");
         check(&of("\"a\"", &"1".repeat(1_025)), "/metadata/a length");
