@@ -3,7 +3,7 @@
 use crate::base::limits;
 use crate::domain::fault::FieldCode;
 use crate::domain::payin::MetadataValue;
-use crate::wire::json::{Bad, Faults, Object, Text, Value, object};
+use crate::wire::json::{Bad, Faults, Object, Text, Value, object, spell_numbers};
 
 const KEY: Text = Text::upto(limits::METADATA_KEY_CHARS);
 const SCALAR: Text = Text::upto(limits::METADATA_VALUE_CHARS).lines();
@@ -80,6 +80,20 @@ pub fn write(object: &mut Object<'_>, metadata: &[(String, MetadataValue)]) {
     if !metadata.is_empty() {
         object.object("metadata", |object| put_members(object, metadata));
     }
+}
+
+/// Puts `metadata` so that equal numbers are equal texts, nested ones too. It is for comparison only: rules
+/// read a number as it was written.
+pub fn write_comparable(object: &mut Object<'_>, metadata: &[(String, MetadataValue)]) {
+    let one_spelling = |(key, value): &(String, MetadataValue)| {
+        let value = match value {
+            MetadataValue::Text(text) => MetadataValue::Text(text.clone()),
+            MetadataValue::Literal(json) => MetadataValue::Literal(spell_numbers(json)),
+            MetadataValue::Nested(json) => MetadataValue::Nested(spell_numbers(json)),
+        };
+        (key.clone(), value)
+    };
+    write(object, &metadata.iter().map(one_spelling).collect::<Vec<_>>());
 }
 
 fn put_members(object: &mut Object<'_>, metadata: &[(String, MetadataValue)]) {

@@ -134,7 +134,17 @@ fn equal_requests_compare_equal() {
     ] {
         assert_eq!(form(again), first, "{again}");
     }
+    for number in ["1", "1.0", "1e0", "10e-1", "0.1E+1"] {
+        let again = format!(
+            r#"{{"amount":1500,"currency":"MXN","email":"a@example.com","metadata":{{"a":{number},"b":[{number},2.0]}}}}"#
+        );
+        assert_eq!(form(&again), first, "{again}");
+        // A rule reads it as it was written, so that is what a record carries.
+        assert!(text(canonical(&good(&again))).contains(&format!("\"a\":{number},\"b\":[{number},2.0]")));
+    }
     for other in [
+        r#"{"amount":1500,"currency":"MXN","email":"a@example.com","metadata":{"a":1.01,"b":[1,2]}}"#,
+        r#"{"amount":1500,"currency":"MXN","email":"a@example.com","metadata":{"a":1,"b":["1",2]}}"#,
         r#"{"amount":1501,"currency":"MXN","email":"a@example.com","metadata":{"a":1,"b":[1,2]}}"#,
         r#"{"amount":1500,"currency":"CLP","email":"a@example.com","metadata":{"a":1,"b":[1,2]}}"#,
         r#"{"amount":1500,"currency":"MXN","email":"a@example.com","metadata":{"a":"1","b":[1,2]}}"#,
