@@ -126,8 +126,10 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::tests::PATIENCE;
     use std::future::poll_fn;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::timeout;
 
     const REFUSAL: &str = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     const OURS: &str = "HTTP/1.1 404 Not Found\r\nx-request-id: 1\r\ncontent-length: 0\r\n\r\n";
@@ -182,7 +184,8 @@ mod tests {
             watched.shutdown().await.unwrap();
         };
         let mut came = String::new();
-        let (result, ()) = tokio::join!(reader.read_to_string(&mut came), write);
+        let both = async { tokio::join!(reader.read_to_string(&mut came), write) };
+        let (result, ()) = timeout(PATIENCE, both).await.expect("it should have an end");
         result.unwrap();
         came
     }
