@@ -1,5 +1,6 @@
 //! Time in milliseconds, its RFC 3339 text, and the lengths of windows.
 
+use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use std::fmt;
@@ -8,6 +9,8 @@ use std::str::FromStr;
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Ms(pub i64);
+
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 impl Ms {
     /// This time moved by `ms` milliseconds.
@@ -22,8 +25,9 @@ impl Ms {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Reads an RFC 3339 date-time with any offset; digits below the millisecond are dropped, a leap
-    /// second counts as the last second before it.
+    /// Reads an RFC 3339 date-time with any offset, of every year such a text can name; digits below the
+    /// millisecond are dropped, a leap second, which only a day's last minute in UTC can have, counts as the
+    /// last second before it.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Ms> {
         let bytes = text.as_bytes();
@@ -57,8 +61,11 @@ impl Ms {
         let civil =
             DateTime::new(field(0, 4)?, small(5)?, small(8)?, small(11)?, small(14)?, second.min(59), 0)
                 .ok()?;
-        let local = civil.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond();
-        Some(Ms(local + ms - offset_minutes * 60_000))
+        // The library's own time stamps end a day before the last year does.
+        let local = civil.duration_since(EPOCH).as_secs() * SECOND_MS;
+        let at = Ms(local + ms - offset_minutes * MINUTE_MS);
+        let in_day = at.0.rem_euclid(DAY_MS);
+        (second < 60 || in_day >= DAY_MS - SECOND_MS).then_some(at)
     }
 
     /// Reads a time in a format of `strptime`. What names no offset is UTC, what names no time of day is
@@ -93,10 +100,9 @@ fn parse_offset(zone: &[u8]) -> Option<i64> {
 /// RFC 3339 in UTC with milliseconds, `2026-05-29T18:30:00.000Z`.
 impl fmt::Display for Ms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(timestamp) = jiff::Timestamp::from_millisecond(self.0) else {
+        let Ok(at) = EPOCH.checked_add(SignedDuration::from_millis(self.0)) else {
             return write!(f, "{}ms", self.0);
         };
-        let at = TimeZone::UTC.to_datetime(timestamp);
         write!(
             f,
             "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
@@ -185,6 +191,14 @@ mod tests {
             ("2024-02-29T23:59:60Z", "2024-02-29T23:59:59.000Z"),
             ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.500Z"),
             ("2026-01-01T00:30:00+01:00", "2025-12-31T23:30:00.000Z"),
+            ("2026-05-29T18:30:00-00:00", "2026-05-29T18:30:00.000Z"),
+            ("1990-12-31T15:59:60.75-08:00", "1990-12-31T23:59:59.750Z"),
+            ("2026-05-29T18:30:00.0000000000000000000000001Z", "2026-05-29T18:30:00.000Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000Z"),
+            ("9999-12-30T22:00:01Z", "9999-12-30T22:00:01.000Z"),
+            ("9999-12-31T23:59:60.999Z", "9999-12-31T23:59:59.999Z"),
+            // Beyond what the text can name.
+            ("9999-12-31T23:59:59.999-00:01", "253402300859999ms"),
         ];
         for (text, expected) in table {
             assert_eq!(Ms::parse_rfc3339(text).map(|ms| ms.to_string()).as_deref(), Some(expected), "{text}");
@@ -203,6 +217,18 @@ mod tests {
             "2026-13-01T00:00:00Z",
             "2026-05-29T24:00:00Z",
             "2026-05-29T18:30:61Z",
+            "2026-05-29T18:30:60Z",
+            "2026-12-31T23:59:60-06:00",
+            "2026-02-29T00:00:00Z",
+            "2026-04-31T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-01-00T00:00:00Z",
+            "2026-05-29T18:60:00Z",
+            "10000-01-01T00:00:00Z",
+            "2026-05-29T18:30:00+01:60",
+            "2026-05-29T18:30:00+1:00",
+            "2026-05-29T18:30:00,5Z",
+            "2026-W22-5T18:30:00Z",
             "2026-05-29T18:30:00.Z",
             "2026-05-29T18:30:00+0100",
             "2026-05-29T18:30:00+24:00",

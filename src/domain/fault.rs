@@ -117,6 +117,8 @@ codes! {
         NotFound = "NOT_FOUND",
         /// Wrong method.
         MethodNotAllowed = "METHOD_NOT_ALLOWED",
+        /// Nothing offered fits what the caller takes.
+        NotAcceptable = "NOT_ACCEPTABLE",
         /// Exists already.
         Duplicate = "DUPLICATE",
         /// The transition is not allowed.
@@ -152,6 +154,7 @@ impl ErrorCode {
             ErrorCode::Forbidden | ErrorCode::SecretKeyRequired | ErrorCode::PublicKeyNotAllowed => 403,
             ErrorCode::NotFound => 404,
             ErrorCode::MethodNotAllowed => 405,
+            ErrorCode::NotAcceptable => 406,
             ErrorCode::Duplicate
             | ErrorCode::InvalidState
             | ErrorCode::IdempotencyConflict

@@ -2,10 +2,9 @@
 
 use crate::domain::fault::{Details, ErrorCode, Refusal};
 use crate::wire::error;
-use crate::wire::json::object;
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// The code of an error answer, for the counters.
@@ -32,15 +31,18 @@ pub(super) fn content(status: u16, kind: HeaderValue, body: impl Into<Body>) -> 
 /// An error answer.
 pub(super) fn refuse(refusal: &Refusal) -> Response {
     let (status, body) = error::render(refusal);
-    coded(refusal.code.text(), status, body)
-}
-
-fn coded(code: &'static str, status: u16, body: Vec<u8>) -> Response {
     let mut response = json(status, body);
-    response.extensions_mut().insert(Refused(code));
+    response.extensions_mut().insert(Refused(refusal.code.text()));
     if matches!(status, 429 | 503) {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
+    response
+}
+
+/// An error answer behind which an HTTP/1 connection is closed.
+pub(super) fn last(refusal: &Refusal) -> Response {
+    let mut response = refuse(refusal);
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
@@ -63,15 +65,8 @@ pub(super) fn unless_json_is_taken(headers: &HeaderMap) -> Result<(), Box<Respon
     if asked.peek().is_none() || asked.flat_map(|value| value.split(',')).any(takes_json) {
         return Ok(());
     }
-    const CODE: &str = "NOT_ACCEPTABLE";
-    let body = object(|body| {
-        body.object("error", |error| {
-            error.text("code", CODE);
-            error.text("message", "only application/json is offered");
-            error.object("details", |_| {});
-        });
-    });
-    Err(Box::new(coded(CODE, 406, body)))
+    let refusal = Refusal::new(ErrorCode::NotAcceptable, "only application/json is offered");
+    Err(Box::new(refuse(&refusal)))
 }
 
 fn takes_json(range: &str) -> bool {

@@ -45,6 +45,8 @@ const USER_AGENT_CHARS: usize = 1_024;
 /// Why there is no decision.
 enum Stop {
     Refused(Refusal),
+    /// Where the next request would begin cannot be known.
+    Malformed,
     /// There is nobody to answer.
     Broken,
 }
@@ -68,6 +70,7 @@ pub(super) async fn post(State(gate): State<Arc<Gate>>, request: Request) -> Res
     let mut response = match answered(&gate, &identity, &parts, body).await {
         Ok(response) => response,
         Err(Stop::Refused(refusal)) => answer::refuse(&refusal),
+        Err(Stop::Malformed) => answer::last(&body::malformed()),
         Err(Stop::Broken) => return answer::broken(),
     };
     cors::allow(&mut response, &identity, &parts.headers);
@@ -93,6 +96,7 @@ async fn answered(
     let body = match body::read(body, gate.options.bounds.body_idle).await {
         Ok(body) => body,
         Err(NoBody::TooLarge) => return Err(body::too_large().into()),
+        Err(NoBody::Malformed) => return Err(Stop::Malformed),
         Err(NoBody::Broken) => return Err(Stop::Broken),
     };
     let received = gate.parts.clock.elapsed();

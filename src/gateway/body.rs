@@ -7,6 +7,8 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -15,7 +17,9 @@ use tokio::time::timeout;
 pub(super) enum NoBody {
     /// It is too large.
     TooLarge,
-    /// The caller fell silent, went away, or broke the framing: there is nobody to answer.
+    /// Its chunks are none.
+    Malformed,
+    /// The caller fell silent or went away: there is nobody to answer.
     Broken,
 }
 
@@ -49,6 +53,11 @@ pub(super) fn too_large() -> Refusal {
     Refusal { details, ..Refusal::new(ErrorCode::PayloadTooLarge, "the body is too large") }
 }
 
+/// The refusal of a body whose framing cannot be read.
+pub(super) fn malformed() -> Refusal {
+    Refusal::new(ErrorCode::ValidationError, "the chunks of the body are malformed")
+}
+
 /// Reads a body; no silence in it may be longer than `idle`.
 pub(super) async fn read(mut body: Body, idle: Duration) -> Result<Bytes, NoBody> {
     let mut whole = Bytes::new();
@@ -57,6 +66,7 @@ pub(super) async fn read(mut body: Body, idle: Duration) -> Result<Bytes, NoBody
         let frame = match timeout(idle, body.frame()).await {
             Ok(None) => break,
             Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(error))) if is_malformed(&error) => return Err(NoBody::Malformed),
             Ok(Some(Err(_))) | Err(_) => return Err(NoBody::Broken),
         };
         let Ok(data) = frame.into_data() else { continue };
@@ -72,6 +82,14 @@ pub(super) async fn read(mut body: Body, idle: Duration) -> Result<Bytes, NoBody
         }
     }
     Ok(if pieces.is_empty() { whole } else { pieces.freeze() })
+}
+
+/// Whether reading a body failed for what the caller wrote, not for want of it.
+fn is_malformed(error: &axum::Error) -> bool {
+    let first: &(dyn Error + 'static) = error;
+    std::iter::successors(Some(first), |error| (*error).source())
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
 }
 
 #[cfg(test)]

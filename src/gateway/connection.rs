@@ -6,20 +6,19 @@
 use crate::base::clock::Clock;
 use crate::gateway::edge::Edge;
 use crate::gateway::options::{Bounds, HEADER_BYTES, PING, STREAMS};
+use crate::gateway::watched::Watched;
 use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use std::future::{pending, poll_fn};
-use std::io;
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -58,7 +57,9 @@ pub(super) async fn drive(
             answer
         }
     });
-    let watched = TokioIo::new(Watched { stream, pace: Arc::clone(&pace) });
+    let (own, words) = (Arc::clone(&pace), Arc::clone(&edge));
+    let watched = Watched::new(stream, move || own.bytes_came(), move |refusal: &[u8]| words.reword(refusal));
+    let watched = TokioIo::new(watched);
     let mut connection = pin!(protocol.serve_connection(watched, service));
     let mut drained = pin!(drain.wait_for(|drain| *drain));
     let mut draining = false;
@@ -156,56 +157,5 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.idle.store(micros(self.0.now()), Ordering::Relaxed);
         self.0.running.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A stream that tells when bytes came.
-struct Watched {
-    stream: TcpStream,
-    pace: Arc<Pace>,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.pace.bytes_came();
-        }
-        read
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }

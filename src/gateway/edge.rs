@@ -1,12 +1,15 @@
 //! What every request passes, whatever its route: an id, a time limit, a net under panics, and the headers
 //! and counters of every answer.
 
-use crate::domain::fault::{ErrorCode, Refusal};
+use crate::domain::fault::{Details, ErrorCode, Refusal};
 use crate::gateway::answer::{self, Broken, Refused};
+use crate::gateway::options::{HEADER_BYTES, HEADER_FIELDS};
 use crate::gateway::{Gate, router};
 use crate::telemetry::label::{Reason, Route};
+use crate::wire::error;
 use axum::Router;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
@@ -100,13 +103,45 @@ impl Edge {
     fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
         let given = headers.get(&REQUEST_ID).filter(|id| is_request_id(id.as_bytes()));
         given.cloned().unwrap_or_else(|| {
-            // Without randomness the id is only unique: it is no secret.
-            let callers = &self.gate.parts.callers;
-            let unique = |_| format!("{}-{}", callers.instance(), callers.number());
-            let id = self.gate.random.id().unwrap_or_else(unique);
-            HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
+            HeaderValue::try_from(self.new_id()).unwrap_or(HeaderValue::from_static("none"))
         })
     }
+
+    fn new_id(&self) -> String {
+        // Without randomness the id is only unique: it is no secret.
+        let callers = &self.gate.parts.callers;
+        let unique = |_| format!("{}-{}", callers.instance(), callers.number());
+        self.gate.random.id().unwrap_or_else(unique)
+    }
+
+    /// The server library's refusal of a request head, whose status and other lines stay, as an answer like
+    /// all others. It names no caller's id: what could not be read has none.
+    pub(super) fn reword(&self, head: &[u8]) -> Bytes {
+        let head = String::from_utf8_lossy(head);
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(400);
+        let refusal = refusal_of_head(status);
+        let (_, body) = error::render(&refusal);
+        self.gate.parts.telemetry.rejected(Reason::from_text(refusal.code.text()));
+        self.gate.parts.telemetry.request(Route::Other, status);
+        let lines = head.lines().filter(|line| !line.is_empty() && !line.starts_with("content-length:"));
+        let mut answer: String = lines.flat_map(|line| [line, "\r\n"]).collect();
+        answer.push_str(&format!(
+            "content-type: application/json\r\ncontent-length: {}\r\nx-request-id: {}\r\ncache-control: no-store\r\n\r\n",
+            body.len(),
+            self.new_id(),
+        ));
+        Bytes::from([answer.into_bytes(), body].concat())
+    }
+}
+
+/// No code of the contract is of heads; a malformed header is a validation error.
+fn refusal_of_head(status: u16) -> Refusal {
+    if status != 431 {
+        return Refusal::new(ErrorCode::ValidationError, "the request line or a header is malformed");
+    }
+    let message = format!("a header block has at most {HEADER_BYTES} bytes and {HEADER_FIELDS} fields");
+    let details = Details::Number("limit_bytes", u64::try_from(HEADER_BYTES).unwrap_or(u64::MAX));
+    Refusal { details, ..Refusal::new(ErrorCode::ValidationError, message) }
 }
 
 fn is_request_id(id: &[u8]) -> bool {

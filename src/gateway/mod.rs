@@ -24,6 +24,7 @@ mod pending;
 mod random;
 mod router;
 mod shed;
+mod watched;
 
 #[cfg(test)]
 mod tests;

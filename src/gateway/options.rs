@@ -80,6 +80,9 @@ impl Default for Bounds {
 
 /// Bytes of a header block.
 pub(super) const HEADER_BYTES: usize = 16 * 1_024;
+/// Fields of a header block of HTTP/1. It is the server library's own number, which is not set anew: another
+/// one would cost two allocations a request, and browsers and proxies send a few dozen.
+pub(super) const HEADER_FIELDS: usize = 100;
 /// Requests at once on one HTTP/2 connection.
 pub(super) const STREAMS: u32 = 256;
 /// Silence on an HTTP/2 connection after which it is asked whether it lives, and how long it may think.

@@ -3,7 +3,7 @@
 use crate::base::limits;
 use crate::domain::fault::FieldCode;
 use crate::domain::payin::MetadataValue;
-use crate::wire::json::{Bad, Faults, Object, Text, Value, object};
+use crate::wire::json::{Bad, Faults, Object, Text, Value, object, spell_numbers};
 
 const KEY: Text = Text::upto(limits::METADATA_KEY_CHARS);
 const SCALAR: Text = Text::upto(limits::METADATA_VALUE_CHARS).lines();
@@ -24,12 +24,15 @@ pub fn read(value: &Value<'_>, faults: &mut Faults) -> Vec<(String, MetadataValu
     }
     let mut metadata = Vec::with_capacity(entries.len());
     for (key, raw) in entries {
-        if let Err(bad) = KEY.check(&key) {
-            let message = format!("each name {}", bad.message);
-            value.fault(Bad { message: message.into(), ..bad }, faults);
-            continue;
-        }
-        let read = faults.within(value.name(), |faults| read_value(Value::entry(&key, raw), raw, faults));
+        let read = faults.within(value.name(), |faults| {
+            let entry = Value::entry(&key, raw);
+            if let Err(bad) = KEY.check(&key) {
+                let message = format!("its name {}", bad.message);
+                entry.fault(Bad { message: message.into(), ..bad }, faults);
+                return None;
+            }
+            read_value(entry, raw, faults)
+        });
         metadata.extend(read.map(|read| (key.into_owned(), read)));
     }
     // Written again it is never longer than it was given.
@@ -77,6 +80,20 @@ pub fn write(object: &mut Object<'_>, metadata: &[(String, MetadataValue)]) {
     if !metadata.is_empty() {
         object.object("metadata", |object| put_members(object, metadata));
     }
+}
+
+/// Puts `metadata` so that equal numbers are equal texts, nested ones too. It is for comparison only: rules
+/// read a number as it was written.
+pub fn write_comparable(object: &mut Object<'_>, metadata: &[(String, MetadataValue)]) {
+    let one_spelling = |(key, value): &(String, MetadataValue)| {
+        let value = match value {
+            MetadataValue::Text(text) => MetadataValue::Text(text.clone()),
+            MetadataValue::Literal(json) => MetadataValue::Literal(spell_numbers(json)),
+            MetadataValue::Nested(json) => MetadataValue::Nested(spell_numbers(json)),
+        };
+        (key.clone(), value)
+    };
+    write(object, &metadata.iter().map(one_spelling).collect::<Vec<_>>());
 }
 
 fn put_members(object: &mut Object<'_>, metadata: &[(String, MetadataValue)]) {
@@ -139,7 +156,7 @@ mod tests {
         check(r#"{"a":"x\r\ny"}"#, r#"{"metadata":{"a":"x\r\ny"}}"#);
         check(
             r#"{"a":"x\ty","b":"\ud800","c\n":1}"#,
-            "/metadata/a format; /metadata/b format; /metadata format",
+            "/metadata/a format; /metadata/b format; /metadata/c\n format",
         );
     }
 
@@ -148,7 +165,10 @@ mod tests {
         let text = |count: usize| format!("\"{}\"", "é".repeat(count));
         let of = |key: &str, value: &str| format!("{{{key}:{value}}}");
         assert!(outcome(&of(&text(64), "1")).starts_with("{\"metadata\""));
-        check(&of(&text(65), "1"), "/metadata length");
+        // As much of the name is told as a name may have.
+        check(&of(&text(65), "1"), &format!("/metadata/{}… length", "é".repeat(64)));
+        check(&of(&text(30_000), "1"), &format!("/metadata/{}… length", "é".repeat(64)));
+        check(&of("\"a/~\\n\"", "1"), "/metadata/a~1~0\n format");
         assert!(outcome(&of("\"a\"", &text(1_024))).starts_with("{\"metadata\""));
         check(&of("\"a\"", &text(1_025)), "/metadata/a length");
         check(&of("\"a\"", &"1".repeat(1_025)), "/metadata/a length");

@@ -15,6 +15,7 @@ mod faults;
 mod golden;
 mod handbook;
 mod kill;
+mod prechecks;
 mod programs;
 mod server;
 mod shard;

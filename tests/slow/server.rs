@@ -66,10 +66,15 @@ impl Server {
     }
 
     pub(crate) fn connect(&self) -> std::io::Result<Client> {
+        self.connect_with("server")
+    }
+
+    /// A connection that calls with the key of a kind.
+    pub(crate) fn connect_with(&self, kind: &str) -> std::io::Result<Client> {
         let stream = TcpStream::connect(&self.address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        Ok(Client { stream: BufReader::new(stream), key: self.key("server").to_owned() })
+        Ok(Client { stream: BufReader::new(stream), key: self.key(kind).to_owned() })
     }
 }
 

@@ -35,6 +35,7 @@ async fn a_payment_is_decided() {
     let header = |name| content.text_header(name).unwrap_or("none");
     assert_eq!([header("ce_specversion"), header("ce_type")], ["1.0", "clausum.assess.v1"]);
     assert_eq!([header("ce_source"), header("content-type")], ["clausum/gateway", "application/json"]);
+    assert_eq!(header(header::PRECHECK), "none", "a server key's call is no pre-check");
     assert_eq!([header("idempotency-key"), header("traceparent")], ["k 1", trace]);
     assert!(header("ce_id").starts_with(header("clausum-reply-to")));
     let received: i64 = header("clausum-received").parse().unwrap();
@@ -260,6 +261,7 @@ async fn calls_of_browsers_are_completed() {
     let records = site.records();
     let content = Content::read(&records[0]).unwrap();
     let peer = |name| content.text_header(name);
+    assert_eq!(peer(header::PRECHECK), Some("true"), "the shard's mark of another scope");
     assert_eq!((peer(header::PEER_IP), peer(header::PEER_AGENT)), (Some("127.0.0.1"), Some("Browser/1")));
     let body: serde_json::Value = serde_json::from_slice(content.value.unwrap()).unwrap();
     assert_eq!(body.get("device"), None, "repeats are compared by what the caller wrote");

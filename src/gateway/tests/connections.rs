@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::gateway::Bounds;
+use crate::gateway::options::HEADER_FIELDS;
 
 /// A gateway in a hurry.
 fn hurried(decide: Decide, change: impl FnOnce(&mut Bounds)) -> Plan {
@@ -16,7 +17,6 @@ const LONG: Duration = Duration::from_secs(60);
 #[tokio::test]
 async fn malformed_requests_are_refused_and_it_goes_on() {
     let site = Site::usual().await;
-    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(101));
     let large = format!("GET / HTTP/1.1\r\nhost: x\r\na: {}\r\n\r\n", "x".repeat(20_000));
     for bad in [
         "\r\n\r\nnonsense\r\n\r\n",
@@ -27,18 +27,67 @@ async fn malformed_requests_are_refused_and_it_goes_on() {
         "POST /api/v1/assess HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
         "POST /api/v1/assess HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
         "POST /api/v1/assess HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip\r\n\r\n",
-        &many,
-        &large,
     ] {
         let answer = Answer::parse(&site.raw(bad.as_bytes()).await);
-        assert!(matches!(answer.status, 400 | 431), "{:?}: {answer:?}", bad.get(..40));
+        assert_eq!((answer.status, &*answer.code()), (400, "VALIDATION_ERROR"), "{bad:?}: {answer:?}");
+        assert_eq!(answer.header("connection"), Some("close"), "{answer:?}");
     }
-    // Chunks that are none: there is nobody to answer.
+    let answer = Answer::parse(&site.raw(large.as_bytes()).await);
+    assert_eq!((answer.status, &*answer.code()), (431, "VALIDATION_ERROR"));
+    assert_eq!(answer.json()["error"]["details"]["limit_bytes"], 16_384);
+    let page = site.get("/metrics").await.body;
+    for line in [
+        "clausum_requests_total{route=\"other\",status=\"400\"} 8",
+        "clausum_rejected_total{reason=\"VALIDATION_ERROR\"} 9",
+    ] {
+        assert!(page.lines().any(|shown| shown == line), "{line} is not in {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_header_block_has_a_hundred_fields_at_most() {
+    let site = Site::usual().await;
+    let of = |fields: usize| {
+        let more = "a: b\r\n".repeat(fields - 2);
+        format!("GET /health/livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{more}\r\n")
+    };
+    assert_eq!(Answer::parse(&site.raw(of(HEADER_FIELDS).as_bytes()).await).status, 200);
+    let answer = Answer::parse(&site.raw(of(HEADER_FIELDS + 1).as_bytes()).await);
+    assert_eq!((answer.status, &*answer.code()), (431, "VALIDATION_ERROR"));
+    let message = "a header block has at most 16384 bytes and 100 fields";
+    assert_eq!(answer.json()["error"]["message"], message);
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_head_follows_the_answers_before_it() {
+    let site = Site::usual().await;
+    let whole = "GET /health/livez HTTP/1.1\r\nhost: x\r\nx-request-id: first\r\n\r\n";
+    let all = site.raw(format!("{whole}GET nowhere\r\n\r\n").as_bytes()).await;
+    let text = String::from_utf8(all).unwrap();
+    let (first, second) = text.split_at(text.rfind("HTTP/1.1").unwrap());
+    let (first, second) = (Answer::parse(first.as_bytes()), Answer::parse(second.as_bytes()));
+    assert_eq!((first.status, &*first.body, first.header("x-request-id")), (200, "ok", Some("first")));
+    assert_eq!((second.status, &*second.code()), (400, "VALIDATION_ERROR"));
+}
+
+#[tokio::test]
+async fn chunks_that_are_none_are_refused_and_those_cut_off_are_not() {
+    let site = Site::usual().await;
     let key = site.server_key();
     let head = format!(
-        "POST /api/v1/assess HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
+        "POST /api/v1/assess HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ntransfer-encoding: chunked\r\n\r\n"
     );
-    assert_eq!(site.raw(head.as_bytes()).await, b"");
+    for bad in ["zz\r\n", "2\r\n{}x\r\n", "ffffffffffffffffff\r\n{}", "2\n{}\r\n"] {
+        let answer = Answer::parse(&site.raw(format!("{head}{bad}").as_bytes()).await);
+        assert_eq!((answer.status, &*answer.code()), (400, "VALIDATION_ERROR"), "{bad:?}");
+        assert_eq!(answer.header("connection"), Some("close"), "{answer:?}");
+    }
+    // The caller is gone: there is nobody to answer.
+    let mut stream = site.connect().await;
+    stream.write_all(format!("{head}5\r\n{{").as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert_eq!(read_all(&mut stream).await, b"");
+    assert!(site.records().is_empty());
     assert_eq!(site.assess(&key, BODY).await.status, 200);
 }
 

@@ -134,7 +134,17 @@ fn equal_requests_compare_equal() {
     ] {
         assert_eq!(form(again), first, "{again}");
     }
+    for number in ["1", "1.0", "1e0", "10e-1", "0.1E+1"] {
+        let again = format!(
+            r#"{{"amount":1500,"currency":"MXN","email":"a@example.com","metadata":{{"a":{number},"b":[{number},2.0]}}}}"#
+        );
+        assert_eq!(form(&again), first, "{again}");
+        // A rule reads it as it was written, so that is what a record carries.
+        assert!(text(canonical(&good(&again))).contains(&format!("\"a\":{number},\"b\":[{number},2.0]")));
+    }
     for other in [
+        r#"{"amount":1500,"currency":"MXN","email":"a@example.com","metadata":{"a":1.01,"b":[1,2]}}"#,
+        r#"{"amount":1500,"currency":"MXN","email":"a@example.com","metadata":{"a":1,"b":["1",2]}}"#,
         r#"{"amount":1501,"currency":"MXN","email":"a@example.com","metadata":{"a":1,"b":[1,2]}}"#,
         r#"{"amount":1500,"currency":"CLP","email":"a@example.com","metadata":{"a":1,"b":[1,2]}}"#,
         r#"{"amount":1500,"currency":"MXN","email":"a@example.com","metadata":{"a":"1","b":[1,2]}}"#,
@@ -226,7 +236,14 @@ fn times() {
             (r#""1969-12-31T23:59:59Z""#, "out_of_range"),
             (r#""0000-01-01T00:00:00+23:59""#, "out_of_range"),
             (r#""9999-06-01T00:00:00Z""#, "out_of_range"),
+            (r#""9999-12-31T23:59:59.999Z""#, "out_of_range"),
+            (r#""9999-12-31T23:59:60Z""#, "out_of_range"),
+            (r#""9999-12-31T23:59:59-23:59""#, "out_of_range"),
+            (r#""0000-01-01T00:00:00Z""#, "out_of_range"),
             (r#""9998-12-31T23:59:59.999Z""#, r#""9998-12-31T23:59:59.999Z""#),
+            (r#""2016-12-31T23:59:60Z""#, r#""2016-12-31T23:59:59.000Z""#),
+            (r#""2016-12-31T12:59:60Z""#, "format"),
+            (r#""2026-02-29T00:00:00Z""#, "format"),
         ],
     );
     let at = Ms::parse_rfc3339("2026-05-29T18:30:00Z").unwrap();

@@ -13,7 +13,8 @@ pub fn canonical(request: &PayinRequest) -> Vec<u8> {
 }
 
 /// What two requests with one idempotency key must have in common to be one request: the canonical body
-/// without `idempotency_key` and `occurred_at`, which a caller may stamp anew when it tries again.
+/// without `idempotency_key` and `occurred_at`, which a caller may stamp anew when it tries again, and with
+/// one spelling for equal numbers of `metadata`.
 ///
 /// What the gateway fills in from its own view (address, user agent, generated session) must not take
 /// part either, and no request shows it: compare requests as they came, before anything is filled.
@@ -59,7 +60,10 @@ fn write(body: &mut Object<'_>, request: &PayinRequest, purpose: Purpose) {
             body.object(name, |object| address(object, place));
         }
     }
-    metadata::write(body, &request.metadata);
+    match purpose {
+        Purpose::Record => metadata::write(body, &request.metadata),
+        Purpose::Comparison => metadata::write_comparable(body, &request.metadata),
+    }
 }
 
 fn payment_method(object: &mut Object<'_>, method: &PaymentMethod) {

@@ -6,6 +6,7 @@
 
 mod faults;
 mod fill;
+mod number;
 mod place;
 mod text;
 mod value;
@@ -19,6 +20,7 @@ mod tests;
 pub use faults::{Bad, Faults, pointer_segment};
 pub(crate) use fill::members;
 pub use fill::{Members, read};
+pub use number::spell_numbers;
 pub use text::Text;
 pub use value::Value;
 pub use writer::{Array, Object, array, object};
