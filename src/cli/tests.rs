@@ -163,9 +163,33 @@ fn a_pack_with_faults_ends_with_3_and_their_places() {
         assert_eq!(exit, 3, "{out}{err}");
         assert!(format!("{out}{err}").contains("pack.yaml:5:"), "{out}{err}");
     }
-    let (exit, _, err) = run_line(&["rules", "check", "/nowhere.yaml"]);
+}
+
+#[test]
+fn a_pack_that_cannot_be_opened_keeps_no_other_from_being_told() {
+    let (folder, path) = pack(&PACK.replace("payment_method.card_country ==", "payment_method.country =="));
+    let latin = folder.path().join("latin.yaml");
+    std::fs::write(&latin, b"pack: a\nname: caf\xe9\n").unwrap();
+    for command in ["check", "test"] {
+        let (exit, out, err) = run_line(&["rules", command, "/nowhere.yaml", latin.to_str().unwrap(), &path]);
+        assert_eq!(exit, 3);
+        assert!(err.starts_with("clausum: /nowhere.yaml: "), "{err}");
+        assert!(err.contains("latin.yaml:2:10: is not UTF-8\n"), "{err}");
+        assert!(format!("{out}{err}").contains("pack.yaml:5:"), "{out}{err}");
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_read_is_a_fault_of_the_pack() {
+    let (_folder, path) = pack(&PACK.replace("amount: 1500, ", ""));
+    let (exit, out, _) = run_line(&["rules", "check", &path]);
     assert_eq!(exit, 3);
-    assert!(err.starts_with("clausum: /nowhere.yaml: "), "{err}");
+    assert!(
+        out.contains("pack.yaml:7:30: required: the request cannot be read: /amount is required"),
+        "{out}"
+    );
+    let (exit, out, _) = run_line(&["rules", "test", &path]);
+    assert_eq!(exit, 4, "{out}");
 }
 
 #[test]
