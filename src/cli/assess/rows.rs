@@ -269,8 +269,11 @@ impl CsvRows {
             Some(map) => map,
             None => Map::of_columns(columns.iter().map(String::as_str))?,
         };
-        let missing = map.columns().filter(|column| !columns.iter().any(|known| known == column));
-        let missing: Vec<_> = missing.map(|column| format!("there is no column `{column}`")).collect();
+        let missing = map.columns().filter(|(column, _)| !columns.iter().any(|known| known == column));
+        let missing = missing.map(|(column, at)| {
+            format!("there is no column `{column}`, which the map names at {}:{}", at.line, at.column)
+        });
+        let missing: Vec<_> = missing.collect();
         if !missing.is_empty() {
             return Err(missing);
         }

@@ -75,7 +75,10 @@ fn a_map_says_which_column_is_which() {
     );
     assert_eq!(
         rows(Format::Csv, "price,keys\n1,2\n", Some(MAP)),
-        ["there is no column `when`", "there is no column `shop`"]
+        [
+            "there is no column `when`, which the map names at 3:23",
+            "there is no column `shop`, which the map names at 4:16",
+        ]
     );
     let nested = "amount: {column: pay.price, format: major}\ncurrency: pay.in\n";
     assert_eq!(
@@ -89,7 +92,7 @@ fn a_map_says_which_column_is_which() {
 
 #[test]
 fn every_fault_of_a_map_is_told_with_its_place() {
-    let table: [(&str, &[&str]); 8] = [
+    let table: [(&str, &[&str]); 10] = [
         ("- amount\n", &["1:1: a map is an object from members to columns"]),
         ("amount: a\n", &["1:1: `currency` is missing: no request goes without it"]),
         (
@@ -117,9 +120,33 @@ fn every_fault_of_a_map_is_told_with_its_place() {
         ),
         (
             "amount: {column: a, format: major}\namount_unit: u\ncurrency: c\n",
-            &["1:1: `amount_unit` and `format: major` exclude each other"],
+            &["2:14: `amount_unit` and `format: major` exclude each other"],
         ),
         ("amount: a\namount: b\ncurrency: c\n", &["2:1: duplicate: `amount` is given twice"]),
+        (
+            "nope: 1\namount: {column: 7, format: cents, x: 1, y: 2}\namount: [b]\nphone: {value: {}, value: ~}\ncurrenzy: c\namount_unit: &u u\n",
+            &[
+                "1:1: `nope` is no member of a request",
+                "2:18: amount: the name of a column is a string",
+                "2:29: amount: the only format of an amount is `major`",
+                "2:36: amount: `x` is no member here: a column, {column, format} or {value} is due",
+                "2:42: amount: `y` is no member here: a column, {column, format} or {value} is due",
+                "3:1: duplicate: `amount` is given twice",
+                "3:9: amount: a column, {column, format} or {value} is due, not a list",
+                "4:16: phone: a string, a number or a bool is due, not an object",
+                "4:20: duplicate: `value` is given twice",
+                "5:1: `currenzy` is no member of a request; did you mean `currency`?",
+                "6:14: unsupported: anchors are not supported",
+            ],
+        ),
+        (
+            "email: 7\namount_unit: u\n",
+            &[
+                "1:1: `amount` is missing: no request goes without it",
+                "1:1: `currency` is missing: no request goes without it",
+                "1:8: email: a column, {column, format} or {value} is due, not a number",
+            ],
+        ),
         (
             "amount: a\ncurrency: c\nmetadata.: x\nmetadata: y\n",
             &["3:1: `metadata.` is no member of a request", "4:1: `metadata` is no member of a request"],
