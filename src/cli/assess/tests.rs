@@ -45,6 +45,47 @@ fn a_bad_line_of_ndjson_is_told_and_the_next_is_read() {
 }
 
 #[test]
+fn an_item_of_an_array_has_the_line_it_begins_in() {
+    let map = "amount: a\ncurrency: {value: MXN}\n";
+    let array = "\n[ {\"a\":\n1},\n\n  {\"a\":2}, {\n\"a\":3},\n{\"a\":4}\n]\n";
+    for text in [array.to_owned(), array.replace('\n', "\r\n")] {
+        let told = rows(Format::Json, &text, Some(map));
+        let lines: Vec<_> = told.iter().map(|row| row.split(',').next().unwrap()).collect();
+        assert_eq!(
+            lines,
+            [r#"2: {"amount":1"#, r#"5: {"amount":2"#, r#"5: {"amount":3"#, r#"7: {"amount":4"#]
+        );
+    }
+}
+
+#[test]
+fn a_row_has_the_line_it_begins_in_however_lines_end() {
+    let bytes =
+        b"amount,currency,email\n\n1,MXN,\"a\n\nb\"\n2,MXN,\n\n\n3,MXN\n4,MXN,\xff\n5,MXN,\"x\n\"\n6,MXN,";
+    let bytes = bytes.to_vec();
+    let crlf: Vec<u8> =
+        bytes.iter().flat_map(|byte| if *byte == b'\n' { b"\r\n".to_vec() } else { vec![*byte] }).collect();
+    let marked: Vec<u8> = b"\xef\xbb\xbf".iter().chain(&crlf).copied().collect();
+    for bytes in [bytes, crlf, marked] {
+        let rows = rows::open(Format::Csv, Box::new(Cursor::new(bytes)), None).unwrap();
+        let told = rows.map(|row| row.map(|row| (row.line, row.body.is_ok())).unwrap());
+        let expected = [(3, true), (6, true), (9, false), (10, false), (11, true), (13, true)];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn lines_of_a_long_file_are_counted_through() {
+    let rows: String = (0..20_000).map(|n| format!("{n},MXN,\"two\r\nlines\"\r\n")).collect();
+    let text = format!("amount,currency,email\r\n{rows}");
+    let rows = rows::open(Format::Csv, Box::new(Cursor::new(text.into_bytes())), None).unwrap();
+    let last = rows.map(|row| row.unwrap().line).enumerate().inspect(|(at, line)| {
+        assert_eq!(*line, *at as u64 * 2 + 2);
+    });
+    assert_eq!(last.count(), 20_000);
+}
+
+#[test]
 fn columns_called_like_members_need_no_map() {
     let text =
         "amount,currency,email,device.ip,comment\n1500,MXN,ana@example.com,203.0.113.7,x\n,MXN\n7,USD,,,\n";
