@@ -78,6 +78,7 @@ fn what_makes_no_sense_is_refused() {
         "",
         "fly",
         "assess x --event-time",
+        "simulate --seeds 0",
         "assess x --local --url http://h",
         "load --rate 0",
         "load --duration 5",
@@ -93,6 +94,27 @@ fn what_makes_no_sense_is_refused() {
     }
     assert!(Cli::try_parse_from(["clausum", "version", "--bad"]).unwrap_err().use_stderr());
     assert!(!Cli::try_parse_from(["clausum", "--help"]).unwrap_err().use_stderr());
+}
+
+#[test]
+fn seeds_behind_the_last_number_are_none() {
+    let last = u64::MAX.to_string();
+    let (exit, out, err) = run_line(&["simulate", "--seed", &last, "--seeds", "2"]);
+    assert_eq!((exit, out.as_str()), (2, ""));
+    assert_eq!(err, format!("clausum: there are no 2 seeds from {last} on: the last one is {last}\n"));
+}
+
+#[test]
+fn the_clock_of_a_server_does_not_follow_a_file() {
+    for flags in ["--url http://127.0.0.1:1 --key k", "--url http://127.0.0.1:1", "--key k"] {
+        // Neither is the file looked for, nor the server.
+        let line = format!("assess /nowhere.csv --event-time {flags}");
+        let exit = match parse(&line) {
+            Err(_) => 2,
+            Ok(_) => run_line(&line.split(' ').collect::<Vec<_>>()).0,
+        };
+        assert_eq!(exit, 2, "{line}");
+    }
 }
 
 #[test]

@@ -50,10 +50,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
-    let rows = open(arguments)?.map(Request::read);
+    // Parsing lets it through where another flag excludes the one that it requires.
     if arguments.event_time && !arguments.local {
         return Err(Ending::usage(&"--event-time goes with --local only"));
     }
+    let rows = open(arguments)?.map(Request::read);
     if arguments.event_time {
         return by_event_time(rows, arguments.json, shell);
     }
