@@ -143,6 +143,21 @@ fn a_server_nobody_named_is_that_of_the_data_folder() {
 }
 
 #[test]
+fn a_bootstrap_file_that_is_none_is_bad_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bootstrap.json");
+    std::fs::write(&path, "{\"base_url\":").unwrap();
+    let data = folder.path().to_str().unwrap();
+    let told = format!("clausum: {}: is no bootstrap object: ", path.display());
+    for line in ["assess", "load --duration 1ms"] {
+        let line: Vec<_> = line.split(' ').chain(["--data", data]).collect();
+        let (exit, _, err) = run_line(&line);
+        assert_eq!(exit, 3, "{line:?}: {err}");
+        assert!(err.starts_with(&told), "{line:?}: {err}");
+    }
+}
+
+#[test]
 fn the_shipped_cases_pass() {
     let (exit, out, _) = run_line(&["rules", "test"]);
     assert_eq!(exit, 0, "{out}");

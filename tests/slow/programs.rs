@@ -2,6 +2,7 @@
 
 use crate::data;
 use crate::server::{Server, binary};
+use std::path::Path;
 use std::process::{Command, Output};
 
 fn run(arguments: &[&str]) -> Output {
@@ -18,6 +19,24 @@ fn the_published_payments_are_decided_or_refused_with_a_reason() {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("1611") || text.contains("1,611"), "{text}");
+}
+
+/// How `serve` on a folder ends that it should not run on: its code and its last line.
+fn refused(data: &Path) -> (Option<i32>, String) {
+    let output = run(&["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), told.lines().last().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_bootstrap_file_that_is_none_is_bad_input_before_anything_is_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bootstrap.json"), "{\"base_url\":").unwrap();
+    let (exit, told) = refused(folder.path());
+    let expected = format!("clausum: {}/bootstrap.json: is no bootstrap object: ", folder.path().display());
+    assert_eq!(exit, Some(3), "{told}");
+    assert!(told.starts_with(&expected), "{told}");
+    assert!(!folder.path().join("log").exists());
 }
 
 #[test]
