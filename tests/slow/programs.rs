@@ -40,6 +40,30 @@ fn a_bootstrap_file_that_is_none_is_bad_input_before_anything_is_begun() {
 }
 
 #[test]
+fn states_in_the_wrong_place_are_bad_input_and_put_right_they_serve_again() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Server::start(folder.path()).stop(), Some(0));
+    let [zero, one, aside] = ["0", "1", "aside"].map(|name| folder.path().join("state").join(name));
+    let swap = || {
+        std::fs::rename(&zero, &aside).unwrap();
+        std::fs::rename(&one, &zero).unwrap();
+        std::fs::rename(&aside, &one).unwrap();
+    };
+    swap();
+    let (exit, told) = refused(folder.path());
+    assert_eq!(exit, Some(3), "{told}");
+    for (state, whose, not) in [(&zero, 1, 0), (&one, 0, 1)] {
+        let expected = format!("{} is the state of partition {whose}, not of {not}", state.display());
+        assert!(told.contains(&expected), "{told}");
+    }
+    swap();
+    let server = Server::start(folder.path());
+    let answer = server.connect().unwrap().assess(None, br#"{"amount":1,"currency":"MXN"}"#).unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
 fn every_body_of_the_parsing_suite_gets_an_answer() {
     let Some(cases) = data::unzipped("json-parsing/cases.jsonl.gz") else { return };
     let folder = tempfile::tempdir().unwrap();
