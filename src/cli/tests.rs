@@ -48,6 +48,19 @@ fn the_command_line_is_sound() {
 }
 
 #[test]
+fn help_tells_the_defaults_of_the_configuration_and_the_exit_codes() {
+    let mut cli = Cli::command();
+    let all = cli.render_help().to_string();
+    let serve = cli.find_subcommand_mut("serve").unwrap().render_help().to_string();
+    let default = |name| crate::node::KEYS.iter().find(|key| key.name == name).unwrap().default;
+    assert!(all.contains(&format!("Data folder; {} unless configured", default("data"))), "{all}");
+    assert!(serve.contains(&format!("{} unless configured", default("listen"))), "{serve}");
+    for exit in [Exit::Done, Exit::Failed, Exit::Usage, Exit::Input, Exit::Checks, Exit::Interrupted] {
+        assert!(all.contains(&format!(" {} ", exit.code())), "{all}");
+    }
+}
+
+#[test]
 fn what_people_type_is_understood() {
     let lines = [
         "serve",
