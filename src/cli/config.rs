@@ -10,7 +10,7 @@ use serde_json::json;
 pub(super) enum Command {
     /// Tell every fault of file and environment
     Check,
-    /// Show every key, its value, and where it was written
+    /// Show every key, its value, and where it was written; none of the secrets
     Show {
         /// Print JSON
         #[arg(long)]

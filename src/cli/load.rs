@@ -28,16 +28,16 @@ pub(super) struct Arguments {
     /// Requests a second
     #[arg(long, default_value = "100")]
     pub(super) rate: NonZeroU32,
-    /// How long, such as 30s, 5m, 1h
+    /// How long, such as 250ms, 30s, 5m, 1h
     #[arg(long, default_value = "30s", value_parser = duration)]
     pub(super) duration: Duration,
     /// Decides who pays, how, and when
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// Requests under way at once
+    /// Requests under way at once, at most
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) connections: u16,
-    /// What is suspicious about the suspicious ones
+    /// What the fraudulent ones among the payments try
     #[arg(long, value_enum, default_value_t = Kind::Mixed)]
     pub(super) scenario: Kind,
     /// Distinct payers

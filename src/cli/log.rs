@@ -29,17 +29,16 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Cat {
-    /// requests, decisions, events or `dead_letters`
-    #[arg(value_parser = topic)]
+    #[arg(value_parser = topic, help = "requests, decisions, events or dead_letters")]
     pub(super) topic: Topic,
-    /// One partition; all, one after the other, without it
-    #[arg(long)]
+    /// One partition by its number, from 0; all, one after the other, without it
+    #[arg(long, value_name = "NUMBER")]
     pub(super) partition: Option<u16>,
-    /// Begin at this offset
+    /// Begin at this offset; at the first record kept without it
     #[arg(long, value_name = "OFFSET")]
     pub(super) from: Option<u64>,
-    /// Records at most
-    #[arg(long)]
+    /// Records at most, over all partitions; all without it
+    #[arg(long, value_name = "RECORDS")]
     pub(super) limit: Option<u64>,
     /// Print JSON
     #[arg(long)]

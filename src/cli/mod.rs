@@ -26,7 +26,13 @@ use std::path::{Path, PathBuf};
 
 /// Decides whether a payment should be approved, reviewed, challenged or declined.
 #[derive(Debug, Parser)]
-#[command(name = "clausum", version = crate::node::version(), disable_help_subcommand = true)]
+#[command(
+    name = "clausum",
+    version = crate::node::version(),
+    disable_help_subcommand = true,
+    after_help = "Ends with 0 done, 1 failed, 2 wrong usage, 3 bad input or configuration, 4 checks or tests did \
+                  not pass, 130 interrupted."
+)]
 struct Cli {
     #[command(flatten)]
     place: Place,
@@ -37,10 +43,10 @@ struct Cli {
 /// Where configuration and data are; every command takes them.
 #[derive(Debug, Clone, Default, Args)]
 struct Place {
-    /// Configuration file, TOML
+    /// Configuration file, TOML; `clausum config show` lists the keys
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Data folder
+    /// Data folder; clausum-data unless configured
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
 }
@@ -68,7 +74,7 @@ impl Place {
 enum Command {
     /// Run the server
     Serve(serve::Arguments),
-    /// Decide one request from standard input, or those of a file
+    /// Decide one request from standard input, or those of a file, by a server or on the spot
     Assess(assess::Arguments),
     /// Check and test rule packs
     #[command(subcommand)]
@@ -76,9 +82,9 @@ enum Command {
     /// Look into the log of a data folder, also of a running server
     #[command(subcommand)]
     Log(log::Command),
-    /// Simulate a worker with every fault from a seed
+    /// Test the engine itself under every fault, from a seed
     Simulate(simulate::Arguments),
-    /// Send traffic to a server, open loop
+    /// Send made-up payments to a server at a steady rate and measure its answers
     Load(load::Arguments),
     /// Check or show the configuration
     #[command(subcommand)]

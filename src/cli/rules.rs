@@ -3,7 +3,7 @@
 use crate::cli::ending::{Ending, Exit};
 use crate::cli::shell::Shell;
 use crate::domain::settings::ScoringSettings;
-use crate::policy::{CaseResult, Catalogue, Diagnostic, Expectation};
+use crate::policy::{CaseResult, Catalogue, Diagnostic, Expectation, MAX_DIAGNOSTICS};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -41,7 +41,15 @@ pub(super) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Ending> 
 fn check(catalogue: &Catalogue, files: &[PathBuf], json: bool, shell: &mut Shell) -> Result<Exit, Ending> {
     let mut exit = Exit::Done;
     for file in files {
-        let faults = match catalogue.check(&text(file)?) {
+        let document = match text(file) {
+            Ok(document) => document,
+            Err(why) => {
+                shell.complain(&why);
+                exit = Exit::Input;
+                continue;
+            }
+        };
+        let faults = match catalogue.check_strictly(&document) {
             Ok(pack) => {
                 let policy = catalogue.compile(Some(&pack)).map_err(|faults| Ending::inputs(&faults))?;
                 let cost = policy.cost();
@@ -70,6 +78,10 @@ fn check(catalogue: &Catalogue, files: &[PathBuf], json: bool, shell: &mut Shell
             for fault in &faults {
                 shell.line(&format!("{}:{fault}", file.display()))?;
             }
+            if faults.len() == MAX_DIAGNOSTICS {
+                let name = file.display();
+                shell.line(&format!("{name}: there may be more; at most {MAX_DIAGNOSTICS} are told"))?;
+            }
         }
     }
     Ok(exit)
@@ -91,7 +103,14 @@ fn test(catalogue: &Catalogue, files: &[PathBuf], json: bool, shell: &mut Shell)
     let mut faulty = Vec::new();
     for file in files {
         let name = file.display().to_string();
-        let compiled = catalogue.check(&text(file)?);
+        let document = match text(file) {
+            Ok(document) => document,
+            Err(why) => {
+                faulty.push(why);
+                continue;
+            }
+        };
+        let compiled = catalogue.check(&document);
         let compiled = compiled.and_then(|pack| catalogue.compile(Some(&pack)).map(|policy| (pack, policy)));
         match compiled {
             Ok((pack, policy)) => {
@@ -153,6 +172,15 @@ fn differences(result: &CaseResult) -> Vec<String> {
     told
 }
 
-fn text(file: &Path) -> Result<String, Ending> {
-    std::fs::read_to_string(file).map_err(|error| Ending::input(&format!("{}: {error}", file.display())))
+/// The text of a file, or why there is none, with the file's name.
+fn text(file: &Path) -> Result<String, String> {
+    let name = file.display();
+    let bytes = std::fs::read(file).map_err(|error| format!("{name}: {error}"))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let read = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let last = read.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = read.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let column = String::from_utf8_lossy(last).chars().count() + 1;
+        format!("{name}:{line}:{column}: is not UTF-8")
+    })
 }

@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Address of the HTTP door, such as 127.0.0.1:8080; port 0 picks a free one
+    /// Address to serve HTTP at, 127.0.0.1:8080 unless configured; port 0 picks a free one
     #[arg(long, value_name = "ADDR")]
     pub(super) listen: Option<String>,
-    /// Make seeded traffic and show its decisions
+    /// Send itself made-up payments and show their decisions
     #[arg(long)]
     pub(super) demo: bool,
 }

@@ -13,7 +13,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
     /// How many seeds, one after the other
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) seeds: u64,
     /// Print JSON
     #[arg(long)]
@@ -51,7 +51,14 @@ impl Sum {
 }
 
 pub(super) fn run(arguments: &Arguments, shell: &mut Shell) -> Result<Exit, Ending> {
-    let seeds = arguments.seed..arguments.seed.saturating_add(arguments.seeds);
+    let Some(last) = arguments.seed.checked_add(arguments.seeds.saturating_sub(1)) else {
+        let (seeds, seed) = (arguments.seeds, arguments.seed);
+        let last = u64::MAX;
+        return Err(Ending::usage(&format!(
+            "there are no {seeds} seeds from {seed} on: the last one is {last}"
+        )));
+    };
+    let seeds = arguments.seed..=last;
     let mut sum = Sum::default();
     let ran = sim::many(seeds, &Options::default(), |outcome| {
         sum.take(outcome);

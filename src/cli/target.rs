@@ -32,12 +32,17 @@ impl Arguments {
         }
         let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
         let path = Data::new(config.data).bootstrap();
-        let found = std::fs::read(&path).map_err(|error| error.to_string());
-        let found =
-            found.and_then(|text| internal::read::<Bootstrap>(&text).map_err(|error| error.to_string()));
+        let missing = match (&self.url, &self.key) {
+            (Some(_), _) => "--key is missing",
+            (None, Some(_)) => "--url is missing",
+            (None, None) => "--url and --key are missing",
+        };
+        let text = std::fs::read(&path);
+        let text =
+            text.map_err(|error| Ending::usage(&format!("{missing}, and {}: {error}", path.display())))?;
+        let found = internal::read::<Bootstrap>(&text);
         let found = found.map_err(|error| {
-            let missing = if self.url.is_some() { "--key is missing" } else { "--url and --key are missing" };
-            Ending::usage(&format!("{missing}, and {}: {error}", path.display()))
+            Ending::input(&format!("{}: is no bootstrap object: {error}", path.display()))
         })?;
         Ok(Target {
             url: self.url.clone().unwrap_or(found.base_url),

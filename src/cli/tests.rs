@@ -48,6 +48,19 @@ fn the_command_line_is_sound() {
 }
 
 #[test]
+fn help_tells_the_defaults_of_the_configuration_and_the_exit_codes() {
+    let mut cli = Cli::command();
+    let all = cli.render_help().to_string();
+    let serve = cli.find_subcommand_mut("serve").unwrap().render_help().to_string();
+    let default = |name| crate::node::KEYS.iter().find(|key| key.name == name).unwrap().default;
+    assert!(all.contains(&format!("Data folder; {} unless configured", default("data"))), "{all}");
+    assert!(serve.contains(&format!("{} unless configured", default("listen"))), "{serve}");
+    for exit in [Exit::Done, Exit::Failed, Exit::Usage, Exit::Input, Exit::Checks, Exit::Interrupted] {
+        assert!(all.contains(&format!(" {} ", exit.code())), "{all}");
+    }
+}
+
+#[test]
 fn what_people_type_is_understood() {
     let lines = [
         "serve",
@@ -78,6 +91,7 @@ fn what_makes_no_sense_is_refused() {
         "",
         "fly",
         "assess x --event-time",
+        "simulate --seeds 0",
         "assess x --local --url http://h",
         "load --rate 0",
         "load --duration 5",
@@ -93,6 +107,27 @@ fn what_makes_no_sense_is_refused() {
     }
     assert!(Cli::try_parse_from(["clausum", "version", "--bad"]).unwrap_err().use_stderr());
     assert!(!Cli::try_parse_from(["clausum", "--help"]).unwrap_err().use_stderr());
+}
+
+#[test]
+fn seeds_behind_the_last_number_are_none() {
+    let last = u64::MAX.to_string();
+    let (exit, out, err) = run_line(&["simulate", "--seed", &last, "--seeds", "2"]);
+    assert_eq!((exit, out.as_str()), (2, ""));
+    assert_eq!(err, format!("clausum: there are no 2 seeds from {last} on: the last one is {last}\n"));
+}
+
+#[test]
+fn the_clock_of_a_server_does_not_follow_a_file() {
+    for flags in ["--url http://127.0.0.1:1 --key k", "--url http://127.0.0.1:1", "--key k"] {
+        // Neither is the file looked for, nor the server.
+        let line = format!("assess /nowhere.csv --event-time {flags}");
+        let exit = match parse(&line) {
+            Err(_) => 2,
+            Ok(_) => run_line(&line.split(' ').collect::<Vec<_>>()).0,
+        };
+        assert_eq!(exit, 2, "{line}");
+    }
 }
 
 #[test]
@@ -118,6 +153,21 @@ fn a_server_nobody_named_is_that_of_the_data_folder() {
     assert_eq!((found.url.as_str(), found.key.as_str()), ("http://127.0.0.1:1", "s"));
     let other = target::Arguments { url: Some("http://h".to_owned()), key: None }.resolve(&place).unwrap();
     assert_eq!((other.url.as_str(), other.key.as_str()), ("http://h", "s"));
+}
+
+#[test]
+fn a_bootstrap_file_that_is_none_is_bad_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bootstrap.json");
+    std::fs::write(&path, "{\"base_url\":").unwrap();
+    let data = folder.path().to_str().unwrap();
+    let told = format!("clausum: {}: is no bootstrap object: ", path.display());
+    for line in ["assess", "load --duration 1ms"] {
+        let line: Vec<_> = line.split(' ').chain(["--data", data]).collect();
+        let (exit, _, err) = run_line(&line);
+        assert_eq!(exit, 3, "{line:?}: {err}");
+        assert!(err.starts_with(&told), "{line:?}: {err}");
+    }
 }
 
 #[test]
@@ -163,9 +213,33 @@ fn a_pack_with_faults_ends_with_3_and_their_places() {
         assert_eq!(exit, 3, "{out}{err}");
         assert!(format!("{out}{err}").contains("pack.yaml:5:"), "{out}{err}");
     }
-    let (exit, _, err) = run_line(&["rules", "check", "/nowhere.yaml"]);
+}
+
+#[test]
+fn a_pack_that_cannot_be_opened_keeps_no_other_from_being_told() {
+    let (folder, path) = pack(&PACK.replace("payment_method.card_country ==", "payment_method.country =="));
+    let latin = folder.path().join("latin.yaml");
+    std::fs::write(&latin, b"pack: a\nname: caf\xe9\n").unwrap();
+    for command in ["check", "test"] {
+        let (exit, out, err) = run_line(&["rules", command, "/nowhere.yaml", latin.to_str().unwrap(), &path]);
+        assert_eq!(exit, 3);
+        assert!(err.starts_with("clausum: /nowhere.yaml: "), "{err}");
+        assert!(err.contains("latin.yaml:2:10: is not UTF-8\n"), "{err}");
+        assert!(format!("{out}{err}").contains("pack.yaml:5:"), "{out}{err}");
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_read_is_a_fault_of_the_pack() {
+    let (_folder, path) = pack(&PACK.replace("amount: 1500, ", ""));
+    let (exit, out, _) = run_line(&["rules", "check", &path]);
     assert_eq!(exit, 3);
-    assert!(err.starts_with("clausum: /nowhere.yaml: "), "{err}");
+    assert!(
+        out.contains("pack.yaml:7:30: required: the request cannot be read: /amount is required"),
+        "{out}"
+    );
+    let (exit, out, _) = run_line(&["rules", "test", &path]);
+    assert_eq!(exit, 4, "{out}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::domain::access::{ApiKey, KeyState, KeyType, Locale, Organization, Org
 use crate::node::data::{Data, read_if_there, write_secret};
 use crate::node::installation::InstallationKey;
 use crate::node::roster::Roster;
+use crate::node::serve::Failure;
 use crate::wire::bootstrap::{Bootstrap, Keys};
 use crate::wire::envelope::{RecordType, product_record};
 use crate::wire::internal::{self, ApiKeyPut, OrganizationPut};
@@ -21,11 +22,11 @@ use bytes::Bytes;
 const NAME: &str = "Clausum";
 
 /// The object of an earlier start, if there was one.
-pub(super) fn read(data: &Data) -> Result<Option<Bootstrap>, String> {
+pub(super) fn read(data: &Data) -> Result<Option<Bootstrap>, Failure> {
     let path = data.bootstrap();
-    let told = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
-    let Some(text) = read_if_there(&path).map_err(|error| told(&error))? else { return Ok(None) };
-    internal::read(text.as_bytes()).map(Some).map_err(|error| told(&error))
+    let Some(text) = read_if_there(&path)? else { return Ok(None) };
+    let read = internal::read(text.as_bytes()).map(Some);
+    read.map_err(|error| Failure::Input(format!("{}: is no bootstrap object: {error}", path.display())))
 }
 
 /// A new object.
@@ -72,7 +73,7 @@ pub(super) struct Founding {
 impl Founding {
     /// What the object stands for.
     pub(super) fn of(bootstrap: &Bootstrap, key: &InstallationKey, now: Ms) -> Result<Self, String> {
-        let bad = |what: &str| format!("{what} of bootstrap.json is none");
+        let bad = |what: &str| format!("{what} is not of its form");
         let id: OrgId = bootstrap.organization_id.parse().map_err(|_| bad("organization_id"))?;
         let organization = Organization {
             id,

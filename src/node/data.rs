@@ -12,6 +12,7 @@
 
 use crate::base::position::Partition;
 use crate::base::signal::Signal;
+use crate::node::serve::Failure;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -117,10 +118,12 @@ pub(super) fn write_secret(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// The content of a file; none if it is not there.
-pub(super) fn read_if_there(path: &Path) -> io::Result<Option<String>> {
+pub(super) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
+    let told = |error: io::Error| format!("{}: {error}", path.display());
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(Failure::Input(told(error))),
+        Err(error) => Err(Failure::Failed(told(error))),
     }
 }

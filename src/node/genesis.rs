@@ -10,13 +10,12 @@ use crate::node::config::{Config, PARTITIONS};
 use crate::node::data::Data;
 use crate::node::installation::InstallationKey;
 use crate::node::serve::Failure;
+use crate::node::states::States;
 use crate::shard::engine::SHIPPED_VERSION;
-use crate::store::Store;
-use crate::store::rocks::{self, Resources, RocksStore};
+use crate::store::rocks::Resources;
 use crate::wire::envelope::{Envelope, RecordType, product_record};
 use crate::wire::internal::{self, Genesis};
 use crate::wire::record::Content;
-use crate::worker::checkpoint::Meta;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -28,66 +27,43 @@ pub(super) fn open_log(
     clock: &Arc<dyn Clock>,
     resources: &Resources,
 ) -> Result<(EmbeddedLog, Opened), Failure> {
-    let Floors { floors, all } = floors(data, resources);
+    let states = States::read(data, resources);
+    let (floors, folder) = (states.floors(), data.log());
     let open = |partitions: u16| {
-        let options = Options { may_cut: all, ..Options::new(data.log(), partitions) };
+        let options = Options { may_cut: states.all, ..Options::new(data.log(), partitions) };
         EmbeddedLog::open(&options, Arc::clone(clock), &floors)
     };
-    match (open(config.partitions.unwrap_or(PARTITIONS)), config.partitions) {
+    let opened = match (open(config.partitions.unwrap_or(PARTITIONS)), config.partitions) {
         // The number was fixed when the log began, and nobody asked for another.
         (Err(LogError::OtherPartitions { stored, .. }), None) if stored > 0 => open(stored),
         (opened, _) => opened,
+    };
+    let strangers = match &opened {
+        Ok((log, _)) => states.strangers(log, &folder),
+        Err(LogError::Damaged { .. }) => states.strangers_to_closed(&folder),
+        Err(_) => Vec::new(),
+    };
+    if !strangers.is_empty() {
+        let told = strangers.join("; ");
+        return Err(Failure::Input(format!("{told}; what is moved away is made again from the log")));
     }
-    .map_err(|error| match error {
+    opened.map_err(|error| match error {
         LogError::OtherPartitions { .. } | LogError::Locked(_) => Failure::Input(error.to_string()),
         LogError::Damaged { file, at, what } => {
-            let file = data.log().join(file);
-            Failure::Failed(format!("{} is damaged at byte {at}: {what}", file.display()))
+            let file = folder.join(file);
+            let damage = format!("{} is damaged at byte {at}: {what}", file.display());
+            let bereft = states.bereft(&folder);
+            if bereft.is_empty() {
+                return Failure::Failed(damage);
+            }
+            let why = "either the log lost its end, or that is the state of another one";
+            Failure::Failed(format!("{damage}; {}: {why}", bereft.join("; ")))
         }
         LogError::OutOfRange { .. }
         | LogError::NoPartition(_)
         | LogError::Io { .. }
         | LogError::Closed(_) => Failure::Failed(error.to_string()),
     })
-}
-
-/// The records that checkpoints stand on, requests and outputs: a log without them lost its end, and must
-/// not be gone on with.
-struct Floors {
-    floors: Vec<(TopicPartition, Offset)>,
-    /// Whether every store was asked. One that cannot be read may stand on anything, so nothing is cut
-    /// from the log until it is mended or, to be restored from the whole log, removed.
-    all: bool,
-}
-
-fn floors(data: &Data, resources: &Resources) -> Floors {
-    let (mut floors, mut all) = (Vec::new(), true);
-    let Ok(folders) = std::fs::read_dir(data.path().join("state")) else { return Floors { floors, all } };
-    for folder in folders.flatten() {
-        let Some(number) = folder.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let store = RocksStore::open(&folder.path(), resources, &rocks::Options::default());
-        let checkpoint = store.and_then(|store| store.checkpoint());
-        match checkpoint.map(|bytes| bytes.map(|bytes| Meta::decode(&bytes))) {
-            Ok(Some(Ok(meta))) => {
-                let of = TopicPartition::new(Topic::Requests, Partition(number));
-                floors.extend(meta.core.applied.map(|applied| (of, applied.offset)));
-                let outputs = Topic::OUTPUTS.into_iter().zip(meta.outputs);
-                floors.extend(outputs.filter_map(|(topic, landed)| {
-                    Some((TopicPartition::new(topic, Partition(number)), landed?.at))
-                }));
-            }
-            Ok(None) => {}
-            Ok(Some(Err(_))) => {
-                all = false;
-                tracing::warn!(folder = %folder.path().display(), "its checkpoint cannot be read");
-            }
-            Err(error) => {
-                all = false;
-                tracing::warn!(folder = %folder.path().display(), %error, "its state cannot be read");
-            }
-        }
-    }
-    Floors { floors, all }
 }
 
 /// Appends, and waits until what was appended is durable.

@@ -5,6 +5,7 @@ use crate::base::clock::Clock;
 use crate::base::hash::{Digest256, hmac_sha256, sha256};
 use crate::base::id::uuid_from_random;
 use crate::node::data::{Data, read_if_there, write_secret};
+use crate::node::serve::Failure;
 use std::fmt;
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -47,16 +48,17 @@ impl InstallationKey {
 }
 
 /// The key of `data`, made if there is none.
-pub(super) fn open(data: &Data, clock: &dyn Clock) -> Result<InstallationKey, String> {
+pub(super) fn open(data: &Data, clock: &dyn Clock) -> Result<InstallationKey, Failure> {
     let path = data.installation_key();
     let told = |what: &dyn fmt::Display| format!("{}: {what}", path.display());
-    if let Some(text) = read_if_there(&path).map_err(|error| told(&error))? {
-        return read(text.trim()).ok_or_else(|| told(&"holds no 32 bytes in base64"));
+    let failed = |error: &dyn fmt::Display| Failure::Failed(told(error));
+    if let Some(text) = read_if_there(&path)? {
+        return read(text.trim()).ok_or_else(|| Failure::Input(told(&"holds no 32 bytes in base64")));
     }
     let mut bytes = [0; 32];
-    clock.entropy(&mut bytes).map_err(|error| told(&error))?;
+    clock.entropy(&mut bytes).map_err(|error| failed(&error))?;
     let key = InstallationKey(bytes);
-    write_secret(&path, format!("{}\n", write(&key)).as_bytes()).map_err(|error| told(&error))?;
+    write_secret(&path, format!("{}\n", write(&key)).as_bytes()).map_err(|error| failed(&error))?;
     Ok(key)
 }
 

@@ -13,6 +13,7 @@ mod installation;
 mod raw;
 mod roster;
 mod serve;
+mod states;
 mod stop;
 #[cfg(test)]
 mod tests;

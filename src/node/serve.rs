@@ -118,6 +118,8 @@ pub(super) fn base_url(at: SocketAddr) -> String {
 /// What everything else stands on.
 struct Ground {
     data: Data,
+    /// That of an earlier start.
+    bootstrap: Option<Bootstrap>,
     key: InstallationKey,
     log: Arc<EmbeddedLog>,
     resources: Resources,
@@ -132,16 +134,17 @@ impl Ground {
         data.create().map_err(|error| Failure::Input(format!("{}: {error}", data.path().display())))?;
         let resources = Resources::default();
         let lock = data.lock().map_err(|error| Failure::Input(error.to_string()))?;
+        let bootstrap = bootstrap::read(&data)?;
         let (log, opened) = genesis::open_log(config, &data, clock, &resources)?;
         if opened.cut_bytes > 0 {
             tracing::warn!(bytes = opened.cut_bytes, file = %opened.newest, "a torn end was cut from the log");
         }
         let key = match &config.installation_key {
             Some(key) => key.clone(),
-            None => installation::open(&data, &**clock).map_err(Failure::Failed)?,
+            None => installation::open(&data, &**clock)?,
         };
         genesis::begin(&log, &key)?;
-        Ok(Self { data, key, log: Arc::new(log), resources, _lock: lock })
+        Ok(Self { data, bootstrap, key, log: Arc::new(log), resources, _lock: lock })
     }
 }
 
@@ -241,8 +244,8 @@ impl Server {
         }
         let Ground { data, key, log, .. } = &self.ground;
         let parked = self.worker.statuses().iter().any(|(_, status)| status.phase() != Phase::Running);
-        let mut bootstrap = match bootstrap::read(data).map_err(Failure::Failed)? {
-            Some(bootstrap) => bootstrap,
+        let mut bootstrap = match &self.ground.bootstrap {
+            Some(bootstrap) => bootstrap.clone(),
             None if self.roster.is_empty() && !parked => {
                 let made = bootstrap::make(clock, base_url).map_err(Failure::Failed)?;
                 bootstrap::write(data, &made).map_err(Failure::Failed)?;
@@ -254,7 +257,9 @@ impl Server {
             base_url.clone_into(&mut bootstrap.base_url);
             bootstrap::write(data, &bootstrap).map_err(Failure::Failed)?;
         }
-        let founding = Founding::of(&bootstrap, key, clock.now()).map_err(Failure::Input)?;
+        let founding = Founding::of(&bootstrap, key, clock.now());
+        let named = |what: String| Failure::Input(format!("{}: {what}", data.bootstrap().display()));
+        let founding = founding.map_err(named)?;
         // What a parked partition knows cannot be seen.
         if parked || founding.is_known(&self.roster) {
             return Ok(Some((bootstrap, false)));

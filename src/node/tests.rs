@@ -169,7 +169,15 @@ fn secrets_are_for_their_owner_only() {
     assert_eq!(mode(&data.bootstrap()), 0o600);
     assert_eq!(bootstrap::read(&data), Ok(Some(object)));
     std::fs::write(data.installation_key(), "short\n").unwrap();
-    assert!(installation::open(&data, &SystemClock).unwrap_err().ends_with("holds no 32 bytes in base64"));
+    let refused = installation::open(&data, &SystemClock).unwrap_err();
+    assert!(
+        matches!(&refused, Failure::Input(why) if why.ends_with("installation.key: holds no 32 bytes in base64"))
+    );
+    for bad in [&b"{\"base_url\":"[..], b"no", b"{}", b"\xff"] {
+        std::fs::write(data.bootstrap(), bad).unwrap();
+        let refused = bootstrap::read(&data).unwrap_err();
+        assert!(matches!(&refused, Failure::Input(why) if why.contains("new/bootstrap.json: ")), "{refused}");
+    }
 }
 
 #[test]

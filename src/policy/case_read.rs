@@ -2,11 +2,13 @@
 
 use crate::domain::decision::Decision;
 use crate::domain::entity::EntityKind;
+use crate::domain::fault::FieldCode;
 use crate::policy::diagnostic::Faults;
 use crate::policy::members::{Members, int, is_null, list, text};
 use crate::policy::pack::{Case, Expectation, Preset, PresetFeature, read_title};
 use crate::policy::velocity::{Aggregate, Velocity};
 use crate::policy::yaml::{self, Data, Meaning, Node};
+use crate::wire::assess;
 use std::collections::BTreeSet;
 
 pub(super) fn read_cases(nodes: &[Node], faults: &mut Faults) -> Vec<Case> {
@@ -17,13 +19,31 @@ fn read_case(node: &Node, faults: &mut Faults) -> Option<Case> {
     let members = Members::of(node, &["name", "request", "features", "expect"], faults)?;
     let name = members.required("name", faults).and_then(|node| read_title(node, faults));
     let mut json = String::new();
-    if let Some(request) = members.required("request", faults) {
-        Members::any(request, faults);
+    let request = members.required("request", faults).filter(|node| Members::any(node, faults).is_some());
+    if let Some(request) = request {
         write_json(request, &mut json);
     }
     let features = members.get("features").map_or_else(Vec::new, |node| read_features(node, faults));
     let expect = members.required("expect", faults).and_then(|node| read_expectation(node, faults));
-    Some(Case { name: name?, request: json, features, expect: expect? })
+    // With a fault there is no pack in the end; until then the rest is checked too.
+    let (name, expect) = (name.unwrap_or_default(), expect.unwrap_or_default());
+    Some(Case { name, request: json, written: request.cloned(), features, expect })
+}
+
+impl Case {
+    /// Tells what keeps the request from being read, each at its place in the document.
+    pub(super) fn check_request(&self, faults: &mut Faults) {
+        let Some(written) = &self.written else { return };
+        for fault in assess::read(self.request.as_bytes()).err().into_iter().flatten() {
+            let field = &fault.field;
+            // The reader of the document has told those.
+            if fault.code == FieldCode::Duplicate && field.matches('/').count() == 1 {
+                continue;
+            }
+            let message = format!("the request cannot be read: {field} {}", fault.message);
+            faults.add(written.at_pointer(field), fault.code.text(), message);
+        }
+    }
 }
 
 fn read_features(node: &Node, faults: &mut Faults) -> Vec<PresetFeature> {

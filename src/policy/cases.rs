@@ -8,7 +8,7 @@ use crate::domain::access::OrganizationKind;
 use crate::domain::payin::PayinRequest;
 use crate::domain::settings::{Parameter, ScoringSettings};
 use crate::policy::catalogue::Catalogue;
-use crate::policy::diagnostic::{Diagnostic, Faults};
+use crate::policy::diagnostic::Faults;
 use crate::policy::inputs::Inputs;
 use crate::policy::pack::{Case, Expectation, Preset};
 use crate::policy::policy::Policy;
@@ -125,12 +125,12 @@ impl Catalogue {
         settings
     }
 
-    /// What no rule reads cannot be set: it is a slip of the pen.
-    pub(super) fn check_cases(&self, policy: &Policy, cases: &[Case]) -> Vec<Diagnostic> {
-        let mut faults = Faults::default();
+    /// What no rule reads cannot be set: it is a slip of the pen. Where it is `unsure` what the rules read,
+    /// nothing is said of that.
+    pub(super) fn check_cases(&self, policy: &Policy, cases: &[Case], unsure: bool, faults: &mut Faults) {
         for set in cases.iter().flat_map(|case| &case.features) {
             match &set.preset {
-                Preset::Velocity(velocity) if !policy.computed().contains(velocity) => {
+                Preset::Velocity(velocity) if !unsure && !policy.computed().contains(velocity) => {
                     faults.add(set.at, "reference", format!("no rule reads `{velocity}`"));
                 }
                 Preset::Setting(name)
@@ -142,7 +142,6 @@ impl Catalogue {
                 Preset::Velocity(_) | Preset::Setting(_) => {}
             }
         }
-        faults.into_sorted()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::base::hash::{Digest256, sha256};
 use crate::policy::case_read;
-use crate::policy::compile::{Compiler, merge_signals};
+use crate::policy::compile::{Built, Compiler, merge_signals};
 use crate::policy::diagnostic::{Diagnostic, Faults};
 use crate::policy::lists::{List, SHIPPED};
 use crate::policy::names::Names;
@@ -55,15 +55,12 @@ impl Catalogue {
         let lists: Vec<_> =
             SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), Arc::new(List::shipped(text)))).collect();
         let names = lists.iter().map(|(name, _)| name.clone()).collect();
-        let mut compiler = Compiler { names: Names::new(&pipeline, names, Vec::new()), faults };
+        let mut compiler = Compiler::new(Names::new(&pipeline, names, Vec::new()), faults);
         let signals = merge_signals(&[], &pack.signals, &mut compiler);
-        let Compiler { names, faults } = compiler;
+        let Compiler { names, faults, .. } = compiler;
         let computed = names.computed;
-        if faults.is_empty() {
-            Ok(Self { pipeline, sha256: digest, lists, signals, computed })
-        } else {
-            Err(faults.into_sorted())
-        }
+        faults.none_or_sorted()?;
+        Ok(Self { pipeline, sha256: digest, lists, signals, computed })
     }
 
     /// Reads an organization's pack and checks all of it.
@@ -71,14 +68,31 @@ impl Catalogue {
     /// # Errors
     /// Every fault found, in the order of the document.
     pub fn check(&self, document: &str) -> Result<Pack, Vec<Diagnostic>> {
+        let (pack, faults) = self.examine(document);
+        let pack = pack.ok_or_else(Vec::new);
+        faults.none_or_sorted().and(pack)
+    }
+
+    /// As [`Catalogue::check`], for the author: a request of a case that cannot be read is a fault too.
+    /// What a shard stored was never held to that, so it must not be.
+    ///
+    /// # Errors
+    /// Every fault found, in the order of the document.
+    pub fn check_strictly(&self, document: &str) -> Result<Pack, Vec<Diagnostic>> {
+        let (pack, mut faults) = self.examine(document);
+        pack.iter().flat_map(|pack| &pack.cases).for_each(|case| case.check_request(&mut faults));
+        let pack = pack.ok_or_else(Vec::new);
+        faults.none_or_sorted().and(pack)
+    }
+
+    /// What can be read of a pack, and every fault; what cannot be read at all has one.
+    fn examine(&self, document: &str) -> (Option<Pack>, Faults) {
         let mut faults = Faults::default();
         let author = Author::Organization { extends: PAYIN };
-        let Some(pack) = pack::read(document, author, &mut faults) else {
-            return Err(faults.into_sorted());
-        };
-        let policy = self.build(&pack, faults)?;
-        let faults = self.check_cases(&policy, &pack.cases);
-        if faults.is_empty() { Ok(pack) } else { Err(faults) }
+        let Some(pack) = pack::read(document, author, &mut faults) else { return (None, faults) };
+        let Built { policy, mut faults, unsure } = self.build(&pack, faults);
+        self.check_cases(&policy, &pack.cases, unsure, &mut faults);
+        (Some(pack), faults)
     }
 
     /// The cases of the shipped pack.
@@ -88,7 +102,7 @@ impl Catalogue {
     pub fn cases(&self) -> Result<Vec<Case>, Vec<Diagnostic>> {
         let mut faults = Faults::default();
         let cases = case_read::read_document(PAYIN_CASES, &mut faults);
-        if faults.is_empty() { Ok(cases) } else { Err(faults.into_sorted()) }
+        faults.none_or_sorted().map(|()| cases)
     }
 }
 

@@ -17,6 +17,22 @@ use std::sync::Arc;
 pub(super) struct Compiler<'p> {
     pub(super) names: Names<'p>,
     pub(super) faults: Faults,
+    /// A text with a fault may be meant to read a window that nothing else reads.
+    unsure: bool,
+}
+
+/// What became of a pack: a policy of all that has no fault, and every fault.
+pub(super) struct Built {
+    pub(super) policy: Policy,
+    pub(super) faults: Faults,
+    /// Whether the windows that the policy reads are perhaps not all that the pack means to read.
+    pub(super) unsure: bool,
+}
+
+impl<'p> Compiler<'p> {
+    pub(super) const fn new(names: Names<'p>, faults: Faults) -> Self {
+        Self { names, faults, unsure: false }
+    }
 }
 
 impl Compiler<'_> {
@@ -52,6 +68,7 @@ impl Compiler<'_> {
 
     /// Tells faults of a text at their places in the document.
     fn tell(&mut self, written: &Written, found: &[Fault]) {
+        self.unsure |= written.text.contains("velocity");
         for fault in found {
             let (line, column) = (fault.span.line, fault.span.column);
             match written.node.place_of(line, column) {
@@ -66,7 +83,7 @@ impl Compiler<'_> {
 
     /// A signal that replaces what it gives of `known`.
     fn signal(&mut self, signal: &PackSignal, known: Option<&Signal>) -> Option<Signal> {
-        self.faults.subject = Some(signal.code.clone());
+        self.faults.subject = subject(&signal.code);
         if known.is_some()
             && is_limit(&signal.code)
             && let Some(when) = &signal.when
@@ -78,11 +95,12 @@ impl Compiler<'_> {
             ("when", signal.when.is_none()),
             ("description", signal.description.is_none()),
         ];
-        if known.is_none() {
+        if known.is_none() && !signal.code.is_empty() {
             for (name, _) in missing.iter().filter(|(_, missing)| *missing) {
                 self.faults.add(signal.at, "required", format!("`{name}` is missing"));
             }
         }
+        self.unsure |= known.is_none() && signal.when.is_none();
         let condition = match &signal.when {
             Some(when) => self.condition(when),
             None => known.map(|known| (known.condition.clone(), known.cost)),
@@ -98,7 +116,8 @@ impl Compiler<'_> {
     }
 
     fn rule(&mut self, rule: &PackRule) -> Option<Rule> {
-        self.faults.subject = Some(rule.id.clone());
+        self.faults.subject = subject(&rule.id);
+        self.unsure |= rule.when.is_none();
         let compiled = rule.when.as_ref().and_then(|when| self.condition(when));
         self.faults.subject = None;
         let (condition, cost) = compiled?;
@@ -116,6 +135,11 @@ impl Compiler<'_> {
             cost,
         })
     }
+}
+
+/// What has a fault in its id has none to be named by.
+fn subject(id: &str) -> Option<String> {
+    (!id.is_empty()).then(|| id.to_owned())
 }
 
 /// The signals of `base`, in their order and with their replacements, then the new ones in theirs.
@@ -146,7 +170,10 @@ impl Catalogue {
     /// Every fault found; a pack that [`Catalogue::check`] of the same build gave has none.
     pub fn compile(&self, own: Option<&Pack>) -> Result<Policy, Vec<Diagnostic>> {
         match own {
-            Some(pack) => self.build(pack, Faults::default()),
+            Some(pack) => {
+                let Built { policy, faults, .. } = self.build(pack, Faults::default());
+                faults.none_or_sorted().map(|()| policy)
+            }
             None => {
                 let lists = self.lists.iter().map(|(_, list)| Arc::clone(list)).collect();
                 Ok(self.policy(lists, self.signals.clone(), Vec::new(), self.computed.clone()))
@@ -155,7 +182,7 @@ impl Catalogue {
     }
 
     /// Compiles `pack`, telling its faults together with those found before.
-    pub(super) fn build(&self, pack: &Pack, faults: Faults) -> Result<Policy, Vec<Diagnostic>> {
+    pub(super) fn build(&self, pack: &Pack, faults: Faults) -> Built {
         let mut names: Vec<String> = self.lists.iter().map(|(name, _)| name.clone()).collect();
         let mut lists: Vec<Arc<List>> = self.lists.iter().map(|(_, list)| Arc::clone(list)).collect();
         for own in &pack.lists {
@@ -169,20 +196,17 @@ impl Catalogue {
                 }
             }
         }
-        let mut compiler =
-            Compiler { names: Names::new(&self.pipeline, names, self.computed.clone()), faults };
+        let names = Names::new(&self.pipeline, names, self.computed.clone());
+        let mut compiler = Compiler::new(names, faults);
         let signals = merge_signals(&self.signals, &pack.signals, &mut compiler);
         let mut rules: Vec<Rule> = pack.rules.iter().filter_map(|rule| compiler.rule(rule)).collect();
         rules.sort_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
-        let Compiler { names, mut faults } = compiler;
+        let Compiler { names, mut faults, unsure } = compiler;
         if pack.flow != self.pipeline.flow {
             faults.add(Place::START, "reference", format!("the pack is not for `{}`", self.pipeline.flow));
         }
-        if !faults.is_empty() {
-            return Err(faults.into_sorted());
-        }
         let policy = self.policy(lists, signals, rules, names.computed);
-        Ok(Policy { own_sha256: Some(pack.sha256), ..policy })
+        Built { policy: Policy { own_sha256: Some(pack.sha256), ..policy }, faults, unsure }
     }
 
     fn policy(

@@ -93,6 +93,11 @@ impl Faults {
         self.found.is_empty()
     }
 
+    /// Nothing, if nothing is wrong; else the faults in the order of the document.
+    pub(super) fn none_or_sorted(self) -> Result<(), Vec<Diagnostic>> {
+        if self.is_empty() { Ok(()) } else { Err(self.into_sorted()) }
+    }
+
     /// The faults in the order of the document.
     pub(super) fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|fault| (fault.line, fault.column));

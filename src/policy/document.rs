@@ -25,7 +25,7 @@ pub enum Content {
     Text(String),
     /// A list.
     List(Vec<Document>),
-    /// An object: names, where they stand, and values, in their order.
+    /// An object: names, where they stand, and values, in their order. A name given twice is a fault.
     Object(Vec<(String, Place, Document)>),
 }
 
@@ -44,17 +44,14 @@ impl Content {
     }
 }
 
-/// Reads a document. Depth, size, anchors, aliases and tags are limited as in packs.
-///
-/// # Errors
-/// Every fault, in the order of the document.
-pub fn read(text: &str) -> Result<Document, Vec<Diagnostic>> {
+/// Reads a document: what can be read of it, for its reader to find more faults in, and every fault, in the
+/// order of the document. Without a fault there is a document. Depth, size, anchors, aliases and tags are
+/// limited as in packs.
+#[must_use]
+pub fn read(text: &str) -> (Option<Document>, Vec<Diagnostic>) {
     let mut faults = Faults::default();
     let document = yaml::read(text, &mut faults).map(|node| convert(node, &mut faults));
-    match document {
-        Some(document) if faults.is_empty() => Ok(document),
-        _ => Err(faults.into_sorted()),
-    }
+    (document, faults.into_sorted())
 }
 
 /// The reader has limited the depth.
@@ -76,7 +73,6 @@ fn convert(node: Node, faults: &mut Faults) -> Document {
                 };
                 if members.iter().any(|(known, ..)| *known == name.text) {
                     faults.add(key.at, "duplicate", format!("`{}` is given twice", name.text.escape_debug()));
-                    continue;
                 }
                 members.push((name.text, key.at, convert(value, faults)));
             }
@@ -92,7 +88,9 @@ mod tests {
 
     #[test]
     fn a_document_knows_its_places() {
-        let document = read("amount: {column: price}\ncurrency: 1\n").unwrap();
+        let (document, faults) = read("amount: {column: price}\ncurrency: 1\n");
+        let document = document.unwrap();
+        assert_eq!(faults, []);
         let Content::Object(members) = document.content else { panic!("an object") };
         let [(amount, _, inner), (currency, at, number)] = members.as_slice() else { panic!("two members") };
         assert_eq!((amount.as_str(), inner.content.noun()), ("amount", "an object"));
@@ -102,7 +100,11 @@ mod tests {
 
     #[test]
     fn names_given_twice_are_told_all_at_once() {
-        let faults = read("a: 1\na: 2\nb: {c: 1, c: 2}\n").unwrap_err();
+        let (document, faults) = read("a: 1\na: 2\nb: {c: 1, c: 2}\n");
+        let Some(Content::Object(members)) = document.map(|document| document.content) else {
+            panic!("an object")
+        };
+        assert_eq!(members.len(), 3, "whoever reads on sees both");
         let told: Vec<_> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(told, ["2:1: duplicate: `a` is given twice", "3:11: duplicate: `c` is given twice"]);
     }

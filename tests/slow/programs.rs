@@ -2,6 +2,7 @@
 
 use crate::data;
 use crate::server::{Server, binary};
+use std::path::Path;
 use std::process::{Command, Output};
 
 fn run(arguments: &[&str]) -> Output {
@@ -18,6 +19,48 @@ fn the_published_payments_are_decided_or_refused_with_a_reason() {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("1611") || text.contains("1,611"), "{text}");
+}
+
+/// How `serve` on a folder ends that it should not run on: its code and its last line.
+fn refused(data: &Path) -> (Option<i32>, String) {
+    let output = run(&["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), told.lines().last().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_bootstrap_file_that_is_none_is_bad_input_before_anything_is_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bootstrap.json"), "{\"base_url\":").unwrap();
+    let (exit, told) = refused(folder.path());
+    let expected = format!("clausum: {}/bootstrap.json: is no bootstrap object: ", folder.path().display());
+    assert_eq!(exit, Some(3), "{told}");
+    assert!(told.starts_with(&expected), "{told}");
+    assert!(!folder.path().join("log").exists());
+}
+
+#[test]
+fn states_in_the_wrong_place_are_bad_input_and_put_right_they_serve_again() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Server::start(folder.path()).stop(), Some(0));
+    let [zero, one, aside] = ["0", "1", "aside"].map(|name| folder.path().join("state").join(name));
+    let swap = || {
+        std::fs::rename(&zero, &aside).unwrap();
+        std::fs::rename(&one, &zero).unwrap();
+        std::fs::rename(&aside, &one).unwrap();
+    };
+    swap();
+    let (exit, told) = refused(folder.path());
+    assert_eq!(exit, Some(3), "{told}");
+    for (state, whose, not) in [(&zero, 1, 0), (&one, 0, 1)] {
+        let expected = format!("{} is the state of partition {whose}, not of {not}", state.display());
+        assert!(told.contains(&expected), "{told}");
+    }
+    swap();
+    let server = Server::start(folder.path());
+    let answer = server.connect().unwrap().assess(None, br#"{"amount":1,"currency":"MXN"}"#).unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(server.stop(), Some(0));
 }
 
 #[test]

@@ -11,8 +11,8 @@
 use crate::base::decimal::Decimal;
 use crate::base::time::Ms;
 use crate::expr::nearest;
+use crate::policy::Place;
 use crate::policy::document::{Content, Document, read};
-use crate::policy::{Diagnostic, Place};
 use crate::wire::json::{Object, object};
 
 /// Every member of a request by its dotted name; `metadata` has names of its own.
@@ -68,6 +68,8 @@ pub(super) struct Map {
 struct Member {
     /// The dotted name, for messages.
     path: String,
+    /// Where the map says it.
+    at: Place,
     /// The name in its object.
     name: String,
     source: Source,
@@ -93,44 +95,62 @@ impl Map {
     /// Reads a map.
     ///
     /// # Errors
-    /// Every fault of it.
+    /// Every fault of it, in its order, with line and column.
     pub(super) fn read(text: &str) -> Result<Self, Vec<String>> {
-        let document =
-            read(text).map_err(|faults| faults.iter().map(Diagnostic::to_string).collect::<Vec<_>>())?;
-        let mut map = Map { groups: vec![(String::new(), Vec::new())] };
-        let mut faults = Vec::new();
+        let (document, found) = read(text);
+        let found = found.iter().map(|fault| {
+            let at = Place { line: fault.line, column: fault.column };
+            (at, format!("{}: {}", fault.code, fault.message))
+        });
+        let mut faults = Faults(found.collect());
+        let map = document.map_or_else(Map::empty, |document| Map::of(document, &mut faults));
+        faults.none_or_sorted().map(|()| map)
+    }
+
+    fn of(document: Document, faults: &mut Faults) -> Self {
+        let mut map = Map::empty();
         let Content::Object(members) = document.content else {
-            return Err(vec![told(document.at, "a map is an object from members to columns")]);
+            faults.add(document.at, "a map is an object from members to columns");
+            return map;
         };
+        // What is meant by a name with a fault is not missing besides.
+        let mut meant = Vec::new();
         for (path, at, value) in members {
-            if !is_member(&path) {
-                let near = nearest(&path, MEMBERS.iter().copied());
-                let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-                faults.push(told(at, &format!("`{}` is no member of a request{hint}", path.escape_debug())));
+            if is_member(&path) {
+                if let Some((at, source)) = source(&path, &value, faults) {
+                    map.put(path.clone(), at, source);
+                }
+                meant.push(path);
                 continue;
             }
-            match source(&path, &value) {
-                Ok(source) => map.put(path, source),
-                Err((at, why)) => faults.push(told(at, &format!("{path}: {why}"))),
-            }
+            let near = nearest(&path, MEMBERS.iter().copied());
+            let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            faults.add(at, format!("`{}` is no member of a request{hint}", path.escape_debug()));
+            meant.extend(near.map(str::to_owned));
         }
         for due in ["amount", "currency"] {
-            if faults.is_empty() && !map.has(due) {
-                faults.push(told(document.at, &format!("`{due}` is missing: no request goes without it")));
+            if !meant.iter().any(|path| path == due) {
+                faults.add(document.at, format!("`{due}` is missing: no request goes without it"));
             }
         }
-        if map.is_major() && map.has("amount_unit") {
-            faults.push(told(document.at, "`amount_unit` and `format: major` exclude each other"));
+        if let Some(unit) = map.members().find(|member| member.path == "amount_unit")
+            && map.is_major()
+        {
+            faults.add(unit.at, "`amount_unit` and `format: major` exclude each other");
         }
-        if faults.is_empty() { Ok(map) } else { Err(faults) }
+        map
+    }
+
+    fn empty() -> Self {
+        Map { groups: vec![(String::new(), Vec::new())] }
     }
 
     /// The map of a file whose columns are called as members are; what is called otherwise is left out.
     pub(super) fn of_columns<'c>(columns: impl IntoIterator<Item = &'c str>) -> Result<Self, Vec<String>> {
-        let mut map = Map { groups: vec![(String::new(), Vec::new())] };
+        let mut map = Map::empty();
         for column in columns {
             if is_member(column) && !map.has(column) {
-                map.put(column.to_owned(), Source::Column(column.to_owned(), Format::AsIs));
+                map.put(column.to_owned(), Place::START, Source::Column(column.to_owned(), Format::AsIs));
             }
         }
         if map.has("amount") && map.has("currency") {
@@ -141,9 +161,9 @@ impl Map {
         ])
     }
 
-    fn put(&mut self, path: String, source: Source) {
+    fn put(&mut self, path: String, at: Place, source: Source) {
         let (group, name) = path.split_once('.').unwrap_or(("", &path));
-        let member = Member { name: name.to_owned(), source, path: path.clone() };
+        let member = Member { name: name.to_owned(), at, source, path: path.clone() };
         match self.groups.iter_mut().find(|(known, _)| known == group) {
             Some((_, members)) => members.push(member),
             None => self.groups.push((group.to_owned(), vec![member])),
@@ -162,10 +182,10 @@ impl Map {
         self.members().any(|member| matches!(member.source, Source::Column(_, Format::Major)))
     }
 
-    /// The columns it reads.
-    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
+    /// The columns it reads, and where it names them.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&str, Place)> {
         self.members().filter_map(|member| match &member.source {
-            Source::Column(column, _) => Some(column.as_str()),
+            Source::Column(column, _) => Some((column.as_str(), member.at)),
             Source::Value(_) => None,
         })
     }
@@ -228,56 +248,91 @@ fn is_number(path: &str) -> bool {
     path == "amount" || path.starts_with("behavior.")
 }
 
-fn told(at: Place, what: &str) -> String {
-    format!("{}:{}: {what}", at.line, at.column)
+/// What is wrong with a map, in any order.
+struct Faults(Vec<(Place, String)>);
+
+impl Faults {
+    fn add(&mut self, at: Place, what: impl Into<String>) {
+        self.0.push((at, what.into()));
+    }
+
+    fn none_or_sorted(mut self) -> Result<(), Vec<String>> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        self.0.sort_by_key(|(at, _)| *at);
+        Err(self.0.iter().map(|(at, what)| format!("{}:{}: {what}", at.line, at.column)).collect())
+    }
 }
 
-/// `column`, `{column, format}` or `{value}`.
-fn source(path: &str, document: &Document) -> Result<Source, (Place, String)> {
-    let bad = |at: Place, why: &str| Err((at, why.to_owned()));
+/// `column`, `{column, format}` or `{value}`, and where it stands.
+fn source(path: &str, document: &Document, faults: &mut Faults) -> Option<(Place, Source)> {
     let due = "a column, {column, format} or {value} is due";
+    let mut bad = |at: Place, why: &str| faults.add(at, format!("{path}: {why}"));
     let members = match &document.content {
-        Content::Text(column) => return Ok(Source::Column(column.clone(), Format::AsIs)),
+        Content::Text(column) => return Some((document.at, Source::Column(column.clone(), Format::AsIs))),
         Content::Object(members) => members,
         Content::Null | Content::Bool(_) | Content::Number(_) | Content::List(_) => {
-            return bad(document.at, &format!("{due}, not {}", document.content.noun()));
+            bad(document.at, &format!("{due}, not {}", document.content.noun()));
+            return None;
         }
     };
-    if let Some((name, at, _)) =
-        members.iter().find(|(name, ..)| !["column", "format", "value"].contains(&name.as_str()))
-    {
-        return bad(*at, &format!("`{}` is no member here: {due}", name.escape_debug()));
+    let mut unknown = false;
+    for (name, at, _) in members {
+        if !["column", "format", "value"].contains(&name.as_str()) {
+            unknown = true;
+            bad(*at, &format!("`{}` is no member here: {due}", name.escape_debug()));
+        }
     }
     let get = |name: &str| members.iter().find(|(known, ..)| known == name).map(|(_, _, value)| value);
-    match (get("column"), get("format"), get("value")) {
-        (Some(column), format, None) => {
-            let Content::Text(name) = &column.content else {
-                return bad(column.at, "the name of a column is a string");
-            };
-            let format = format.map_or(Ok(Format::AsIs), |format| self::format(path, format))?;
-            Ok(Source::Column(name.clone(), format))
+    let (column, format, value) = (get("column"), get("format"), get("value"));
+    let format = format.map_or(Some(Format::AsIs), |format| {
+        self::format(path, format).map_err(|why| bad(format.at, why)).ok()
+    });
+    let column = column.and_then(|column| match &column.content {
+        Content::Text(name) => Some((column.at, name.clone())),
+        Content::Null | Content::Bool(_) | Content::Number(_) | Content::List(_) | Content::Object(_) => {
+            bad(column.at, "the name of a column is a string");
+            None
         }
-        (None, None, Some(value)) => match &value.content {
-            Content::Number(text) => Ok(Source::Value(text.clone())),
-            Content::Bool(value) => Ok(Source::Value(value.to_string())),
-            Content::Text(text) => Ok(Source::Value(serde_json::Value::from(text.as_str()).to_string())),
-            Content::Null | Content::List(_) | Content::Object(_) => {
-                bad(value.at, &format!("a string, a number or a bool is due, not {}", value.content.noun()))
-            }
-        },
-        _ => bad(document.at, due),
+    });
+    let value = value.and_then(|value| match json(&value.content) {
+        Some(json) => Some((value.at, json)),
+        None => {
+            bad(value.at, &format!("a string, a number or a bool is due, not {}", value.content.noun()));
+            None
+        }
+    });
+    let given = |name| get(name).is_some();
+    match (given("column"), given("format"), given("value")) {
+        (true, _, false) => column.zip(format).map(|((at, name), format)| (at, Source::Column(name, format))),
+        (false, false, true) => value.map(|(at, json)| (at, Source::Value(json))),
+        // A member with a fault may have been meant to be the one that is missing.
+        (false, _, false) if unknown => None,
+        _ => {
+            bad(document.at, due);
+            None
+        }
     }
 }
 
-fn format(path: &str, format: &Document) -> Result<Format, (Place, String)> {
-    let Content::Text(text) = &format.content else {
-        return Err((format.at, "a format is a string".to_owned()));
-    };
+/// A value as JSON, if a member of a request can be set to it.
+fn json(content: &Content) -> Option<String> {
+    match content {
+        Content::Number(text) => Some(text.clone()),
+        Content::Bool(value) => Some(value.to_string()),
+        Content::Text(text) => Some(serde_json::Value::from(text.as_str()).to_string()),
+        Content::Null | Content::List(_) | Content::Object(_) => None,
+    }
+}
+
+fn format(path: &str, format: &Document) -> Result<Format, &'static str> {
+    let Content::Text(text) = &format.content else { return Err("a format is a string") };
     match path {
         "amount" if text == "major" => Ok(Format::Major),
-        "amount" => Err((format.at, "the only format of an amount is `major`".to_owned())),
+        "amount" => Err("the only format of an amount is `major`"),
         "occurred_at" if text.contains('%') => Ok(Format::Time(text.clone())),
-        "occurred_at" => Err((format.at, "a time's format is one such as `%Y-%m-%d %H:%M:%S`".to_owned())),
-        _ => Err((format.at, "only `amount` and `occurred_at` have formats".to_owned())),
+        "occurred_at" => Err("a time's format is one such as `%Y-%m-%d %H:%M:%S`"),
+        _ => Err("only `amount` and `occurred_at` have formats"),
     }
 }

@@ -31,17 +31,17 @@ const GIVE_UP: u64 = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// JSON, NDJSON or CSV; standard input without it
+    /// JSON, NDJSON or CSV with a head; standard input without it
     pub(super) file: Option<PathBuf>,
-    /// Which column is which member of a request, YAML
+    /// Which column is which member of a request, YAML such as `amount: order_price`
     #[arg(long, value_name = "FILE")]
     pub(super) map: Option<PathBuf>,
     #[command(flatten)]
     pub(super) target: target::Arguments,
-    /// Decide by a private shard instead of a server
+    /// Decide on the spot, by a private shard that keeps nothing, instead of a server
     #[arg(long, conflicts_with_all = ["url", "key"])]
     pub(super) local: bool,
-    /// Sort by `occurred_at` and let the clock follow the file
+    /// Sort by `occurred_at` and let the clock follow the file; only with --local
     #[arg(long, requires = "local")]
     pub(super) event_time: bool,
     /// Print JSON
@@ -50,10 +50,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
-    let rows = open(arguments)?.map(Request::read);
+    // Parsing lets it through where another flag excludes the one that it requires.
     if arguments.event_time && !arguments.local {
         return Err(Ending::usage(&"--event-time goes with --local only"));
     }
+    let rows = open(arguments)?.map(Request::read);
     if arguments.event_time {
         return by_event_time(rows, arguments.json, shell);
     }

@@ -4,9 +4,11 @@
 use crate::base::limits;
 use crate::cli::assess::map::Map;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 /// A row longer than any body may be is not held.
 const ROW_BYTES: usize = limits::BODY_BYTES * 4;
@@ -251,9 +253,48 @@ impl Items {
     }
 }
 
+/// What a CSV reader has read ahead and nobody has counted the lines of. The reader's own count is that of
+/// where it went on reading: behind a record, before the rest of its line's end and any empty lines.
+struct Lined {
+    input: Box<dyn BufRead>,
+    ahead: Rc<RefCell<Ahead>>,
+}
+
+#[derive(Default)]
+struct Ahead {
+    bytes: VecDeque<u8>,
+    /// How many bytes were counted.
+    at: u64,
+    /// How many lines ended in them.
+    ended: u64,
+}
+
+impl Read for Lined {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(into)?;
+        self.ahead.borrow_mut().bytes.extend(into.iter().take(read));
+        Ok(read)
+    }
+}
+
+impl Ahead {
+    /// The line of the first byte from `byte` on that is no line's end. Places are asked for in their order.
+    fn line_from(&mut self, byte: u64) -> u64 {
+        while let Some(next) = self.bytes.front()
+            && (self.at < byte || matches!(next, b'\r' | b'\n'))
+        {
+            self.ended += u64::from(*next == b'\n');
+            self.at += 1;
+            self.bytes.pop_front();
+        }
+        self.ended + 1
+    }
+}
+
 /// Rows of a CSV file with a head.
 struct CsvRows {
-    records: csv::Reader<Box<dyn BufRead>>,
+    records: csv::Reader<Lined>,
+    ahead: Rc<RefCell<Ahead>>,
     columns: BTreeMap<String, usize>,
     map: Map,
     record: csv::StringRecord,
@@ -261,6 +302,8 @@ struct CsvRows {
 
 impl CsvRows {
     fn open(input: Box<dyn BufRead>, map: Option<Map>) -> Result<Self, Vec<String>> {
+        let ahead = Rc::default();
+        let input = Lined { input, ahead: Rc::clone(&ahead) };
         let mut records = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
         let head = records.headers().map_err(|error| vec![format!("the head cannot be read: {error}")])?;
         let columns: Vec<String> =
@@ -269,13 +312,16 @@ impl CsvRows {
             Some(map) => map,
             None => Map::of_columns(columns.iter().map(String::as_str))?,
         };
-        let missing = map.columns().filter(|column| !columns.iter().any(|known| known == column));
-        let missing: Vec<_> = missing.map(|column| format!("there is no column `{column}`")).collect();
+        let missing = map.columns().filter(|(column, _)| !columns.iter().any(|known| known == column));
+        let missing = missing.map(|(column, at)| {
+            format!("there is no column `{column}`, which the map names at {}:{}", at.line, at.column)
+        });
+        let missing: Vec<_> = missing.collect();
         if !missing.is_empty() {
             return Err(missing);
         }
         let columns = columns.into_iter().enumerate().map(|(at, name)| (name, at)).collect();
-        Ok(Self { records, columns, map, record: csv::StringRecord::new() })
+        Ok(Self { records, ahead, columns, map, record: csv::StringRecord::new() })
     }
 }
 
@@ -283,16 +329,16 @@ impl Iterator for CsvRows {
     type Item = io::Result<Row>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let line = self.records.position().line();
-        match self.records.read_record(&mut self.record) {
+        let begin = self.records.position().byte();
+        let read = self.records.read_record(&mut self.record);
+        let line = self.ahead.borrow_mut().line_from(begin);
+        match read {
             Ok(false) => None,
             Ok(true) => {
-                let line = self.record.position().map_or(line, csv::Position::line);
                 let column = |name: &str| self.record.get(*self.columns.get(name)?);
                 Some(Ok(Row { line, body: self.map.body(&column) }))
             }
             Err(error) => {
-                let line = error.position().map_or(line, csv::Position::line);
                 let told = match error.kind() {
                     csv::ErrorKind::Utf8 { err, .. } => format!("is not UTF-8: {err}"),
                     csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {

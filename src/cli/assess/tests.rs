@@ -45,6 +45,47 @@ fn a_bad_line_of_ndjson_is_told_and_the_next_is_read() {
 }
 
 #[test]
+fn an_item_of_an_array_has_the_line_it_begins_in() {
+    let map = "amount: a\ncurrency: {value: MXN}\n";
+    let array = "\n[ {\"a\":\n1},\n\n  {\"a\":2}, {\n\"a\":3},\n{\"a\":4}\n]\n";
+    for text in [array.to_owned(), array.replace('\n', "\r\n")] {
+        let told = rows(Format::Json, &text, Some(map));
+        let lines: Vec<_> = told.iter().map(|row| row.split(',').next().unwrap()).collect();
+        assert_eq!(
+            lines,
+            [r#"2: {"amount":1"#, r#"5: {"amount":2"#, r#"5: {"amount":3"#, r#"7: {"amount":4"#]
+        );
+    }
+}
+
+#[test]
+fn a_row_has_the_line_it_begins_in_however_lines_end() {
+    let bytes =
+        b"amount,currency,email\n\n1,MXN,\"a\n\nb\"\n2,MXN,\n\n\n3,MXN\n4,MXN,\xff\n5,MXN,\"x\n\"\n6,MXN,";
+    let bytes = bytes.to_vec();
+    let crlf: Vec<u8> =
+        bytes.iter().flat_map(|byte| if *byte == b'\n' { b"\r\n".to_vec() } else { vec![*byte] }).collect();
+    let marked: Vec<u8> = b"\xef\xbb\xbf".iter().chain(&crlf).copied().collect();
+    for bytes in [bytes, crlf, marked] {
+        let rows = rows::open(Format::Csv, Box::new(Cursor::new(bytes)), None).unwrap();
+        let told = rows.map(|row| row.map(|row| (row.line, row.body.is_ok())).unwrap());
+        let expected = [(3, true), (6, true), (9, false), (10, false), (11, true), (13, true)];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn lines_of_a_long_file_are_counted_through() {
+    let rows: String = (0..20_000).map(|n| format!("{n},MXN,\"two\r\nlines\"\r\n")).collect();
+    let text = format!("amount,currency,email\r\n{rows}");
+    let rows = rows::open(Format::Csv, Box::new(Cursor::new(text.into_bytes())), None).unwrap();
+    let last = rows.map(|row| row.unwrap().line).enumerate().inspect(|(at, line)| {
+        assert_eq!(*line, *at as u64 * 2 + 2);
+    });
+    assert_eq!(last.count(), 20_000);
+}
+
+#[test]
 fn columns_called_like_members_need_no_map() {
     let text =
         "amount,currency,email,device.ip,comment\n1500,MXN,ana@example.com,203.0.113.7,x\n,MXN\n7,USD,,,\n";
@@ -75,7 +116,10 @@ fn a_map_says_which_column_is_which() {
     );
     assert_eq!(
         rows(Format::Csv, "price,keys\n1,2\n", Some(MAP)),
-        ["there is no column `when`", "there is no column `shop`"]
+        [
+            "there is no column `when`, which the map names at 3:23",
+            "there is no column `shop`, which the map names at 4:16",
+        ]
     );
     let nested = "amount: {column: pay.price, format: major}\ncurrency: pay.in\n";
     assert_eq!(
@@ -89,7 +133,7 @@ fn a_map_says_which_column_is_which() {
 
 #[test]
 fn every_fault_of_a_map_is_told_with_its_place() {
-    let table: [(&str, &[&str]); 8] = [
+    let table: [(&str, &[&str]); 10] = [
         ("- amount\n", &["1:1: a map is an object from members to columns"]),
         ("amount: a\n", &["1:1: `currency` is missing: no request goes without it"]),
         (
@@ -117,9 +161,33 @@ fn every_fault_of_a_map_is_told_with_its_place() {
         ),
         (
             "amount: {column: a, format: major}\namount_unit: u\ncurrency: c\n",
-            &["1:1: `amount_unit` and `format: major` exclude each other"],
+            &["2:14: `amount_unit` and `format: major` exclude each other"],
         ),
         ("amount: a\namount: b\ncurrency: c\n", &["2:1: duplicate: `amount` is given twice"]),
+        (
+            "nope: 1\namount: {column: 7, format: cents, x: 1, y: 2}\namount: [b]\nphone: {value: {}, value: ~}\ncurrenzy: c\namount_unit: &u u\n",
+            &[
+                "1:1: `nope` is no member of a request",
+                "2:18: amount: the name of a column is a string",
+                "2:29: amount: the only format of an amount is `major`",
+                "2:36: amount: `x` is no member here: a column, {column, format} or {value} is due",
+                "2:42: amount: `y` is no member here: a column, {column, format} or {value} is due",
+                "3:1: duplicate: `amount` is given twice",
+                "3:9: amount: a column, {column, format} or {value} is due, not a list",
+                "4:16: phone: a string, a number or a bool is due, not an object",
+                "4:20: duplicate: `value` is given twice",
+                "5:1: `currenzy` is no member of a request; did you mean `currency`?",
+                "6:14: unsupported: anchors are not supported",
+            ],
+        ),
+        (
+            "email: 7\namount_unit: u\n",
+            &[
+                "1:1: `amount` is missing: no request goes without it",
+                "1:1: `currency` is missing: no request goes without it",
+                "1:8: email: a column, {column, format} or {value} is due, not a number",
+            ],
+        ),
         (
             "amount: a\ncurrency: c\nmetadata.: x\nmetadata: y\n",
             &["3:1: `metadata.` is no member of a request", "4:1: `metadata` is no member of a request"],

@@ -39,6 +39,7 @@ pub(super) struct PackList {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PackSignal {
     pub(super) at: Place,
+    /// Empty where it has a fault, as the id of a rule is then.
     pub(super) code: String,
     pub(super) weight: Option<i16>,
     pub(super) when: Option<Written>,
@@ -116,6 +117,8 @@ pub struct Case {
     pub name: String,
     /// The request as JSON text.
     pub request: String,
+    /// The request in the document; none where it is no object.
+    pub(super) written: Option<Node>,
     pub(super) features: Vec<PresetFeature>,
     pub(super) expect: Expectation,
 }

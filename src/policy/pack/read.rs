@@ -73,12 +73,15 @@ fn read_extends(members: &Members<'_>, author: Author, faults: &mut Faults) {
     }
 }
 
+/// Reads an item with its id; what is wrong with an id leaves none, and the rest is read all the same.
+type ReadOne<T> = fn(&Node, &mut Faults) -> Option<(Option<String>, T)>;
+
 /// The items of a list whose ids differ.
 fn read_each<T>(
     members: &Members<'_>,
     name: &str,
     limit: usize,
-    read_one: fn(&Node, &mut Faults) -> Option<(String, T)>,
+    read_one: ReadOne<T>,
     faults: &mut Faults,
 ) -> Vec<T> {
     let nodes = members.list(name, faults);
@@ -88,14 +91,11 @@ fn read_each<T>(
     let mut seen = std::collections::BTreeSet::new();
     let mut items = Vec::new();
     for node in nodes.iter().take(limit) {
-        let item = read_one(node, faults);
-        if let Some((id, item)) = item {
-            if seen.contains(&id) {
+        if let Some((id, item)) = read_one(node, faults) {
+            if let Some(id) = id.filter(|id| !seen.insert(id.clone())) {
                 faults.add(node.at, "duplicate", format!("`{id}` is declared twice"));
-            } else {
-                seen.insert(id);
-                items.push(item);
             }
+            items.push(item);
         }
         faults.subject = None;
     }
@@ -142,15 +142,15 @@ fn read_id(members: &Members<'_>, name: &str, faults: &mut Faults) -> Option<Str
     Some(id.to_owned())
 }
 
-fn read_signal(node: &Node, faults: &mut Faults) -> Option<(String, PackSignal)> {
+fn read_signal(node: &Node, faults: &mut Faults) -> Option<(Option<String>, PackSignal)> {
     let members = Members::of(node, &["code", "weight", "when", "description"], faults)?;
-    let code = read_id(&members, "code", faults)?;
-    if code.starts_with("blocklist_") {
+    let code = read_id(&members, "code", faults);
+    if code.as_ref().is_some_and(|code| code.starts_with("blocklist_")) {
         faults.add(node.at, "reserved", "codes that begin with `blocklist_` belong to the blocklists");
     }
     let signal = PackSignal {
         at: node.at,
-        code: code.clone(),
+        code: code.clone().unwrap_or_default(),
         weight: weight(&members, "weight", faults),
         when: members.get("when").and_then(|node| written(node, faults)),
         description: members.get("description").and_then(|node| read_description(node, faults)),
@@ -179,11 +179,11 @@ fn written(node: &Node, faults: &mut Faults) -> Option<Written> {
     Some(Written { text: text(node, faults)?.to_owned(), node: node.clone() })
 }
 
-fn read_rule(node: &Node, faults: &mut Faults) -> Option<(String, PackRule)> {
+fn read_rule(node: &Node, faults: &mut Faults) -> Option<(Option<String>, PackRule)> {
     const KNOWN: [&str; 10] =
         ["id", "name", "when", "score", "action", "priority", "override", "notify", "enabled", "expires_at"];
     let members = Members::of(node, &KNOWN, faults)?;
-    let id = read_id(&members, "id", faults)?;
+    let id = read_id(&members, "id", faults);
     let name = members.required("name", faults).and_then(|node| read_title(node, faults));
     let when = members.required("when", faults).and_then(|node| written(node, faults));
     let score = weight(&members, "score", faults);
@@ -203,7 +203,7 @@ fn read_rule(node: &Node, faults: &mut Faults) -> Option<(String, PackRule)> {
         faults.add(node.at, "exclusive", "`override` goes only with the action `approve`");
     }
     let rule = PackRule {
-        id: id.clone(),
+        id: id.clone().unwrap_or_default(),
         name: name.unwrap_or_default(),
         when,
         score,

@@ -244,7 +244,12 @@ fn cases_are_checked() {
     );
     check(
         "cases:\n- {name: c, request: {}, features: {velocity.ip.count_9h: 1, amount: 5, velocity.ip.count_1h: x, settings.nothing: 1}, expect: {blocked_by: null}}\n",
-        &["5:62: reference: only", "5:95: type: an integer is due"],
+        &[
+            "5:37: reference: no rule reads `velocity.ip.count_9h`",
+            "5:62: reference: only",
+            "5:95: type: an integer is due",
+            "5:98: reference: there is no such setting",
+        ],
     );
     check(
         "cases:\n- {name: c, request: {}, features: {velocity.ip.count_9h: 1, settings.nothing: 1}, expect: {blocked_by: null}}\n",
@@ -253,6 +258,69 @@ fn cases_are_checked() {
             "5:62: reference: there is no such setting",
         ],
     );
+}
+
+/// Faults of every kind, none of which hides another.
+#[test]
+fn faults_of_form_of_expressions_and_of_cases_are_told_in_one_run() {
+    let document = pack(
+        "signals:
+- {code: high_velocity, weight: 500, when: 'amont > 1'}
+- {code: amount_above_maximum, when: amount > 5}
+- {code: high_velocity, when: 'foo > 1'}
+- {code: Bad-One, weight: x, when: 'amuont > 1'}
+rules:
+- {id: A, name: 7, when: 'amoutn > 1', score: 1, nope: 1}
+- {name: n, when: 'bar > 1', score: 1}
+- {id: b, name: n, when: &anchor 'amount >', score: 1}
+- 7
+cases:
+- {name: c, request: {amount: x, currency: XXX}, expect: {decision: approve}}
+- {request: {currency: MXN, payment_method: {card_bin: 1}}, features: {velocity.ip.count_9h: 1, settings.nothing: 1}, expect: {decision: maybe}}
+",
+    );
+    let told = Catalogue::payin().unwrap().check_strictly(&document).unwrap_err();
+    let told: Vec<_> = told.iter().map(ToString::to_string).collect();
+    let expected = [
+        "5:33: out_of_range: an integer from -100 to 100 is due (high_velocity)",
+        "5:45: unknown_name: `amont`",
+        "6:38: reserved: the condition of a limit",
+        "7:3: duplicate: `high_velocity` is declared twice",
+        "7:32: unknown_name: `foo`",
+        "8:10: format: `code` is",
+        "8:27: type: an integer is due",
+        "8:37: unknown_name: `amuont`",
+        "10:8: format: `id` is",
+        "10:17: type: a string is due",
+        "10:27: unknown_name: `amoutn`",
+        "10:56: unknown_field: `nope`",
+        "11:3: required: `id` is missing",
+        "11:20: unknown_name: `bar`",
+        "12:26: unsupported: anchors are not supported",
+        "12:26: syntax: expected a value",
+        "13:3: type: an object is due",
+        "15:31: type: the request cannot be read: /amount must be a number",
+        "15:44: unknown_currency: the request cannot be read: /currency",
+        "16:3: required: `name` is missing",
+        "16:13: required: the request cannot be read: /amount is required",
+        "16:56: type: the request cannot be read: /payment_method/card_bin must be a string",
+        "16:72: reference: no rule reads `velocity.ip.count_9h`",
+        "16:97: reference: there is no such setting",
+        "16:138: enum: one of `approve`",
+    ];
+    let fits = told.len() == expected.len()
+        && told.iter().zip(expected).all(|(told, expected)| told.starts_with(expected));
+    assert!(fits, "found {told:#?}\nexpected {expected:#?}");
+}
+
+#[test]
+fn what_a_faulty_rule_may_be_meant_to_read_is_not_said_to_be_read_by_none() {
+    let case = "cases:\n- {name: c, request: {}, features: {velocity.ip.count_9h: 1}, expect: {decision: approve}}\n";
+    let rule = |when: &str| format!("rules:\n- {{id: a, name: n, score: 1, {when}}}\n{case}");
+    check(&rule("when: 'velocity.ip.cuont_9h > 1'"), &["5:"]);
+    check(&rule("when: 7"), &["5:"]);
+    check(&rule("when: 'amuont > 1'"), &["5:", "7:37: reference: no rule reads"]);
+    check(&rule("when: 'velocity.ip.count_540m > amuont'"), &["5:"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::sample::catalogue;
 use super::*;
 use crate::domain::settings::ScoringSettings;
+use crate::policy::diagnostic::Faults;
 
 fn run(document: &str) -> Vec<CaseResult> {
     let catalogue = catalogue();
@@ -16,7 +17,10 @@ fn the_shipped_cases_pass_and_show_each_signal_fired_and_silent() {
     let catalogue = catalogue();
     let policy = catalogue.compile(None).unwrap();
     let cases = catalogue.cases().unwrap();
-    assert_eq!(catalogue.check_cases(&policy, &cases), []);
+    let mut faults = Faults::default();
+    catalogue.check_cases(&policy, &cases, false, &mut faults);
+    cases.iter().for_each(|case| case.check_request(&mut faults));
+    assert_eq!(faults.into_sorted(), []);
     let results = catalogue.run_cases(&policy, &cases, &ScoringSettings::default());
     for result in &results {
         assert!(result.passed, "{result:#?}");

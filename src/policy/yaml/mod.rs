@@ -90,6 +90,24 @@ impl Node {
         }
     }
 
+    /// Where the value that a JSON pointer names begins, or the innermost one around it that is there.
+    pub(super) fn at_pointer(&self, pointer: &str) -> Place {
+        let mut node = self;
+        for name in pointer.split('/').skip(1) {
+            let name = name.replace("~1", "/").replace("~0", "~");
+            let inner = match &node.data {
+                Data::Mapping(pairs) => pairs.iter().find_map(|(key, value)| {
+                    matches!(&key.data, Data::Scalar(key) if key.text == name).then_some(value)
+                }),
+                Data::Sequence(items) => name.parse::<usize>().ok().and_then(|place| items.get(place)),
+                Data::Scalar(_) => None,
+            };
+            let Some(inner) = inner else { break };
+            node = inner;
+        }
+        node.at
+    }
+
     pub(super) fn noun(&self) -> &'static str {
         match &self.data {
             Data::Sequence(_) => "a list",
@@ -104,7 +122,7 @@ impl Node {
     }
 }
 
-/// Reads one document. What cannot be read at all is one fault and no node.
+/// Reads one document. What cannot be read at all is no node and the faults up to there.
 pub(super) fn read(document: &str, faults: &mut Faults) -> Option<Node> {
     if document.len() > PACK_BYTES {
         let message = format!("the document has {} bytes, the limit is {PACK_BYTES}", document.len());
@@ -113,7 +131,7 @@ pub(super) fn read(document: &str, faults: &mut Faults) -> Option<Node> {
     }
     let mut tree = Tree { source: Source::new(document), open: Vec::new(), root: None };
     let mut parser = Parser::new_from_str(document);
-    let mut documents = 0;
+    let (mut documents, mut whole) = (0, true);
     while let Some(event) = parser.next_event() {
         let (event, span) = match event {
             Ok(event) => event,
@@ -126,16 +144,42 @@ pub(super) fn read(document: &str, faults: &mut Faults) -> Option<Node> {
         if matches!(event, Event::DocumentStart(_)) {
             documents += 1;
         }
-        let refusal = if documents > 1 { Some("one document is due") } else { tree.take(event, at) };
-        if let Some(message) = refusal {
-            faults.add(at, "unsupported", message);
-            return None;
+        let refusal = if documents > 1 { Some(Refusal::Documents) } else { tree.take(event, at) };
+        let Some(refusal) = refusal else { continue };
+        faults.add(at, "unsupported", refusal.text());
+        match refusal {
+            Refusal::Documents | Refusal::Depth => return None,
+            // What it stands for is not known, so further down it would look like another fault.
+            Refusal::Alias => whole = false,
+            Refusal::Anchor | Refusal::Tag => {}
         }
     }
     if tree.root.is_none() {
         faults.add(Place::START, "required", "the document is empty");
     }
-    tree.root
+    tree.root.filter(|_| whole)
+}
+
+/// What YAML can say and a document here may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    Documents,
+    Depth,
+    Alias,
+    Anchor,
+    Tag,
+}
+
+impl Refusal {
+    const fn text(self) -> &'static str {
+        match self {
+            Refusal::Documents => "one document is due",
+            Refusal::Depth => "nested too deep",
+            Refusal::Alias => "aliases are not supported",
+            Refusal::Anchor => "anchors are not supported",
+            Refusal::Tag => "tags are not supported",
+        }
+    }
 }
 
 fn place(marker: Marker) -> Place {
@@ -158,21 +202,23 @@ struct Open {
 
 impl Tree<'_> {
     /// Takes one event; tells what is refused about it.
-    fn take(&mut self, event: Event<'_>, at: Place) -> Option<&'static str> {
+    fn take(&mut self, event: Event<'_>, at: Place) -> Option<Refusal> {
         match event {
             Event::Nothing
             | Event::StreamStart
             | Event::StreamEnd
             | Event::DocumentStart(_)
             | Event::DocumentEnd => {}
-            Event::Alias(_) => return Some("aliases are not supported"),
+            Event::Alias(_) => {
+                let unknown = Scalar { text: String::new(), plain: true, layout: Layout::Other };
+                self.put(Node { at, data: Data::Scalar(unknown) });
+                return Some(Refusal::Alias);
+            }
             Event::Scalar(text, style, anchor, tag) => {
-                if let Some(refusal) = refused(anchor, tag.is_some()) {
-                    return Some(refusal);
-                }
                 let layout = self.layout(&text, style, at);
                 let plain = style == ScalarStyle::Plain;
                 self.put(Node { at, data: Data::Scalar(Scalar { text: text.into_owned(), plain, layout }) });
+                return refused(anchor, tag.is_some());
             }
             Event::SequenceStart(anchor, tag) => return self.begin(at, false, anchor, tag.is_some()),
             Event::MappingStart(anchor, tag) => return self.begin(at, true, anchor, tag.is_some()),
@@ -181,9 +227,9 @@ impl Tree<'_> {
         None
     }
 
-    fn begin(&mut self, at: Place, mapping: bool, anchor: usize, tagged: bool) -> Option<&'static str> {
+    fn begin(&mut self, at: Place, mapping: bool, anchor: usize, tagged: bool) -> Option<Refusal> {
         if self.open.len() >= MAX_DEPTH {
-            return Some("nested too deep");
+            return Some(Refusal::Depth);
         }
         self.open.push(Open { at, items: Vec::new(), mapping });
         refused(anchor, tagged)
@@ -219,11 +265,11 @@ impl Tree<'_> {
     }
 }
 
-fn refused(anchor: usize, tagged: bool) -> Option<&'static str> {
+fn refused(anchor: usize, tagged: bool) -> Option<Refusal> {
     if anchor != 0 {
-        return Some("anchors are not supported");
+        return Some(Refusal::Anchor);
     }
-    tagged.then_some("tags are not supported")
+    tagged.then_some(Refusal::Tag)
 }
 
 /// Keys and values come in turn.

@@ -55,7 +55,6 @@ fn what_could_grow_or_run_deep_is_refused() {
     let open_flow = "[".repeat(400_000);
     let steps: String = (0..600).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
     let table = [
-        ("a: &x 1\nb: *x\n", "1:4: unsupported: anchors are not supported"),
         ("a: *x\n", "1:4: syntax"),
         ("a: &x [1]\n", "1:4: unsupported: anchors are not supported"),
         ("a: !!str 1\n", "1:4: unsupported: tags are not supported"),
@@ -75,6 +74,36 @@ fn what_could_grow_or_run_deep_is_refused() {
         assert!(text.contains(expected), "{:.40}: {text}", document);
     }
     assert!(tree(&"#".repeat(PACK_BYTES + 1)).unwrap_err()[0].to_string().contains("too_long"));
+}
+
+#[test]
+fn what_yaml_can_say_and_packs_may_not_is_told_all_at_once() {
+    let told = |document: &str| {
+        let mut faults = Faults::default();
+        let node = read(document, &mut faults).map(|node| shown(&node));
+        let told: Vec<_> = faults.into_sorted().iter().map(ToString::to_string).collect();
+        (node, told.join(", "))
+    };
+    let (node, faults) = told("a: &x 1\nb: *x\nc: !!str 1\n");
+    assert_eq!(
+        faults,
+        "1:4: unsupported: anchors are not supported, 2:4: unsupported: aliases are not supported, \
+         3:4: unsupported: tags are not supported"
+    );
+    assert_eq!(node, None, "nobody knows what the alias stands for");
+    let (node, faults) = told("a: &x 1\nb: !!map {c: &y d}\n");
+    assert_eq!(faults.matches("unsupported").count(), 3, "{faults}");
+    assert_eq!(node.as_deref(), Some(r#"{"a":#1 "b":{"c":"d"}}"#));
+}
+
+#[test]
+fn a_json_pointer_finds_what_it_names_or_what_is_around_it() {
+    let node = tree("a:\n  b/~: [x, {c: 1}]\n").unwrap();
+    let table =
+        [("", (1, 1)), ("/a/b~1~0/1/c", (2, 16)), ("/a/b~1~0/7", (2, 8)), ("/a/x/y", (2, 3)), ("/z", (1, 1))];
+    for (pointer, (line, column)) in table {
+        assert_eq!(node.at_pointer(pointer), Place { line, column }, "{pointer}");
+    }
 }
 
 #[test]
