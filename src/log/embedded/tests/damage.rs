@@ -168,7 +168,7 @@ fn nothing_is_cut_where_floors_may_be_missing() {
         assert_eq!(named(&error), (&name[..], begin as u64), "cut at {end}");
         assert_eq!(torn.bytes(&name).len(), end, "a log that was not opened was changed");
     }
-    assert!(open(Arc::new(disk.clone()), &careful, clock(), &[]).is_ok(), "there is nothing to cut");
+    assert!(open(Arc::new(disk), &careful, clock(), &[]).is_ok(), "there is nothing to cut");
 }
 
 #[test]
