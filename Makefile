@@ -10,12 +10,13 @@ STEP := deploy/step.sh
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help bootstrap build demo test slow bench fmt lint
+.PHONY: help bootstrap build demo test slow planted bench fmt lint
 
 help:
 	@echo 'make demo    build, start a server with seeded traffic, show its decisions (Ctrl-C stops it)'
 	@echo 'make test    format check, build, all tests, lints: what must pass before a change goes in'
 	@echo 'make slow    the tests of the real binary in their long form'
+	@echo 'make planted bugs planted on purpose, one after the other: the simulation must see each'
 	@echo 'make bench   measure; every bench prints a digest of what it computed'
 	@echo 'make fmt     format the sources'
 	@echo 'make lint    clippy, warnings as errors'
@@ -43,6 +44,9 @@ test: bootstrap
 
 slow: build
 	@CLAUSUM_SLOW=1 $(STEP) 'slow tests' cargo test --locked --test slow
+
+planted: bootstrap
+	@$(STEP) 'planted bugs' deploy/planted.py
 
 bench: bootstrap
 	@$(STEP) 'bench' cargo bench --locked --profile dev --bench bench

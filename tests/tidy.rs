@@ -14,6 +14,8 @@ mod lexer;
 mod libraries;
 #[path = "tidy/paths.rs"]
 mod paths;
+#[path = "tidy/planted.rs"]
+mod planted;
 #[path = "tidy/purity.rs"]
 mod purity;
 #[path = "tidy/shape.rs"]
@@ -53,6 +55,7 @@ fn the_tree_is_read() {
         assert!(TREE.sources.iter().any(|source| source.path == path), "{path} is not among the sources");
     }
     assert!(TREE.files.iter().any(|file| file.path == "Cargo.toml"));
+    assert!(TREE.texts("tests/planted/").any(|(path, _)| path.ends_with(".bug")));
 }
 
 #[test]
@@ -111,6 +114,11 @@ fn names_say_what_is_inside() {
 fn every_module_opens_with_a_header() {
     let bare = shape::folders_without_header(TREE.sources.iter().map(|source| &*source.path));
     hold([in_sources(shape::headless), bare].concat());
+}
+
+#[test]
+fn planted_bugs_have_their_places() {
+    hold(planted::rotten(&TREE));
 }
 
 #[test]

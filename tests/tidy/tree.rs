@@ -64,6 +64,12 @@ impl Tree {
         test_code::spread(&mut sources);
         Self { files, sources }
     }
+
+    /// The texts whose path begins with `prefix`, with their paths.
+    pub(crate) fn texts<'t>(&'t self, prefix: &str) -> impl Iterator<Item = (&'t str, &'t str)> {
+        let files = self.files.iter().filter(move |file| file.path.starts_with(prefix));
+        files.filter_map(|file| Some((&*file.path, file.text()?)))
+    }
 }
 
 fn collect(folder: &Path, prefix: &str, ignored: &str, files: &mut Vec<File>) {
