@@ -15,6 +15,7 @@ mod recover;
 mod retain;
 mod segment;
 mod state;
+mod still;
 #[cfg(test)]
 pub(in crate::log) mod tests;
 mod verify;
@@ -23,6 +24,7 @@ mod writer;
 
 pub use open::Opened;
 pub use retain::{Trim, Trimmed};
+pub use still::{Still, StillFile, StillReader};
 pub use verify::{Counts, Damage, Records, Report, scan, verify};
 
 use crate::base::clock::Clock;

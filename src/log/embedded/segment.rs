@@ -51,6 +51,12 @@ impl Segment {
         self.state().durable
     }
 
+    /// Bytes that are durable, unless no more is written to it.
+    pub(super) fn unsealed(&self) -> Option<u64> {
+        let state = self.state();
+        (!state.sealed).then_some(state.durable)
+    }
+
     /// True once no more is written to it.
     pub(super) fn is_sealed(&self) -> bool {
         self.state().sealed

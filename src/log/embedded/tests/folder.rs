@@ -226,3 +226,58 @@ fn measure_appends() {
         println!("  read one partition: {count} records in {:?}", SystemClock.elapsed() - begin);
     }
 }
+
+/// Writes a still log into a folder.
+fn put(still: &crate::log::embedded::Still, folder: &Path) {
+    for file in still.files() {
+        let mut out = std::fs::File::create(folder.join(file.name())).unwrap();
+        assert_eq!(std::io::copy(&mut file.reader(), &mut out).unwrap(), file.bytes());
+    }
+}
+
+#[test]
+fn a_still_log_is_a_whole_log_whatever_goes_on() {
+    let folder = TempDir::new().unwrap();
+    let log = Arc::new(open(folder.path(), 2_000).unwrap());
+    let at = of(Topic::Requests, 0);
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let (log, stop) = (Arc::clone(&log), Arc::clone(&stop));
+        std::thread::spawn(move || {
+            let mut number = 0_u64;
+            while !stop.load(Ordering::Relaxed) {
+                answer(&append(&*log, at, &[&number.to_be_bytes(), &[7; 150]])).unwrap();
+                number += 1;
+            }
+        })
+    };
+    let mut lengths = Vec::new();
+    for _ in 0..20 {
+        let before = log.bounds(at).unwrap().end;
+        let still = log.still().unwrap();
+        // What is trimmed before the copy is made is in it all the same.
+        log.trim(&Trim { below: Some(vec![(at, before)]), older_than: None }).unwrap();
+        let copy = TempDir::new().unwrap();
+        put(&still, copy.path());
+        assert_eq!(verify(copy.path()).unwrap().damage, []);
+        let again = open(copy.path(), 2_000).unwrap();
+        let told = still.bounds().iter().find(|(of, _)| *of == at).unwrap().1;
+        let bounds = again.bounds(at).unwrap();
+        assert!(bounds.start <= told.start && bounds.end >= told.end && told.end >= before, "{bounds:?}");
+        let mut expected = told.start.0;
+        for stored in
+            read_from(&again, at, told.start.0, PollLimit { records: usize::MAX, bytes: usize::MAX })
+        {
+            assert_eq!(stored.offset, Offset(expected));
+            if expected % 2 == 0 {
+                assert_eq!(stored.content.as_ref(), (expected / 2).to_be_bytes());
+            }
+            expected += 1;
+        }
+        assert_eq!(Offset(expected), bounds.end);
+        lengths.push(bounds.end);
+    }
+    stop.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
+    assert!(lengths.is_sorted());
+}
