@@ -7,6 +7,7 @@
     allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at a surprise")
 )]
 
+pub mod archive;
 pub mod base;
 pub mod cli;
 pub mod domain;

@@ -69,6 +69,33 @@ pub fn sha256(data: &[u8]) -> Digest256 {
     Digest256(Sha256::digest(data).into())
 }
 
+/// SHA-256 of bytes that come in pieces.
+#[derive(Debug, Clone, Default)]
+pub struct Digester {
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl Digester {
+    /// The next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.hasher.update(piece);
+        self.bytes += piece.len() as u64;
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The digest of all pieces.
+    #[must_use]
+    pub fn finish(self) -> Digest256 {
+        Digest256(self.hasher.finalize().into())
+    }
+}
+
 /// HMAC-SHA256 of `parts`, one after the other, under `key`.
 #[must_use]
 pub fn hmac_sha256(key: &[u8; 32], parts: &[&[u8]]) -> Digest256 {

@@ -67,6 +67,11 @@ pub const PACK_SIGNALS: usize = 512;
 /// Lists of a pack.
 pub const PACK_LISTS: usize = 256;
 
+/// Files of a snapshot.
+pub const MANIFEST_FILES: usize = 65_536;
+/// Bytes of a snapshot's manifest: about 250 for each file.
+pub const MANIFEST_BYTES: u64 = 32 * MIB as u64;
+
 const _: () = assert!(BODY_BYTES < RECORD_BYTES);
 const _: () = assert!(PACK_BYTES * 2 < RECORD_BYTES);
 const _: () = assert!(DETAILS * 2 * (DESCRIPTION_BYTES * 2 + 512) < OUTPUT_BYTES);

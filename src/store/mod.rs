@@ -5,8 +5,11 @@
 
 #[cfg(test)]
 mod conformance;
+pub mod files;
 pub mod memory;
 pub mod rocks;
+
+pub use files::{Export, Import, Stores};
 
 use std::fmt;
 
@@ -80,6 +83,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The checkpoint before is still in force, or this one may be: the store refuses everything until it
     /// is opened again, and then knows.
     fn commit(&self, writes: Vec<Write>, checkpoint: &[u8]) -> Result<(), StoreError>;
+
+    /// A copy of the checkpoint in force, as files. Cheap: it holds up nothing but a commit.
+    ///
+    /// # Errors
+    /// There is no checkpoint, or the file system failed.
+    fn export(&self) -> Result<Box<dyn Export>, StoreError>;
 
     /// Bytes the store holds on its medium, about.
     fn size_bytes(&self) -> u64;

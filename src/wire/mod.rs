@@ -12,5 +12,6 @@ pub mod field;
 pub mod header;
 pub mod internal;
 pub mod json;
+pub mod manifest;
 pub mod metadata;
 pub mod record;

@@ -25,7 +25,7 @@ const PLACES: &[Place] = &[
     only(&["rdkafka"], &["log/kafka"]),
     only(&["mimalloc"], &["main.rs"]),
     only(&["arrow", "parquet", "datafusion"], &["rollup"]),
-    only(&["object_store"], &["archive"]),
+    only(&["object_store", "futures_util"], &["archive/object"]),
     only(&["saphyr", "saphyr_parser"], &["policy"]),
     only(&["metrics", "metrics_exporter_prometheus", "hdrhistogram", "tracing_subscriber"], &["telemetry"]),
     only(
@@ -45,7 +45,10 @@ const PLACES: &[Place] = &[
     ),
     // The generator drives its own connections: the guarded client of `http` would pace an open loop.
     only(&["hyper", "hyper_util", "http", "http_body_util"], &["gateway", "http", "load"]),
-    only(&["tokio"], &["rollup", "dispatch", "gateway", "node", "load", "http", "cli", "main.rs"]),
+    only(
+        &["tokio"],
+        &["rollup", "dispatch", "gateway", "node", "load", "http", "cli", "archive/object", "main.rs"],
+    ),
     // Log lines begin where side effects do: on floor 5.
     only(
         &["tracing"],

@@ -1,7 +1,12 @@
 //! The store of the simulation, and of tests. It fails only when it is told to, so that one seed decides
 //! all; what a crash leaves of it is in its [`Folder`], which outlives every store opened on it.
 
-use crate::store::{Row, Store, StoreError, Write};
+mod files;
+mod folders;
+
+pub use folders::Folders;
+
+use crate::store::{Export, Row, Store, StoreError, Write};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -75,6 +80,16 @@ impl Folder {
     /// Lets all reads fail from now on, or succeed again.
     pub fn fail_reads(&self, error: Option<StoreError>) {
         self.inner().reads = error;
+    }
+
+    /// Puts other content in the place of what it holds, which nothing may have open.
+    fn replace(&self, content: Content) -> Result<Content, StoreError> {
+        let mut inner = self.inner();
+        if inner.open {
+            return Err(StoreError::Locked("a folder in memory".to_owned()));
+        }
+        (inner.next_commit, inner.reads) = (None, None);
+        Ok(std::mem::replace(&mut inner.content, content))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -154,6 +169,14 @@ impl Store for MemoryStore {
         let why = format!("a commit failed: {fault:?}");
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
         Err(if fault == CommitFault::Full { StoreError::Full } else { StoreError::Failed(why) })
+    }
+
+    fn export(&self) -> Result<Box<dyn Export>, StoreError> {
+        let inner = self.usable()?;
+        if inner.content.checkpoint.is_none() {
+            return Err(StoreError::Failed("there is no checkpoint to copy".to_owned()));
+        }
+        Ok(Box::new(files::MemoryExport::of(&inner.content, inner.reads.clone())))
     }
 
     fn size_bytes(&self) -> u64 {

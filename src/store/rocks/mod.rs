@@ -10,17 +10,21 @@
 //! what was given`. No row key can reach the checkpoint, and every prefix has keys behind it.
 
 mod error;
+mod export;
+mod folders;
 #[cfg(test)]
 mod tests;
 mod tune;
 
-use crate::store::{Row, Store, StoreError, Write};
+use crate::store::{Export, Row, Store, StoreError, Write};
 use error::map;
+pub use folders::RocksStores;
 use rocksdb::{ColumnFamily, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, FlushOptions, IteratorMode};
 use rocksdb::{PrefixRange, ReadOptions, WriteBatch, WriteOptions};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
 pub use tune::{Options, Resources};
 
 const CHECKPOINT_KEY: &[u8] = &[0];
@@ -31,6 +35,10 @@ const ROW_PREFIX: u8 = 1;
 pub struct RocksStore {
     db: DB,
     folder: PathBuf,
+    resources: Resources,
+    options: Options,
+    /// How many copies were made.
+    exports: AtomicU64,
     /// Why nothing may be done any more: a failed write leaves rows in memory that are not durable.
     failed: OnceLock<String>,
 }
@@ -54,7 +62,9 @@ impl RocksStore {
             DB::open_cf_with_opts(&tuned, folder, [(DEFAULT_COLUMN_FAMILY_NAME, tuned.clone())])
         });
         let db = opened.map_err(|error| error::map_open(&error, folder, known))?;
-        Ok(Self { db, folder: folder.to_owned(), failed: OnceLock::new() })
+        let (resources, options) = (resources.clone(), options.clone());
+        let (exports, failed) = (AtomicU64::new(0), OnceLock::new());
+        Ok(Self { db, folder: folder.to_owned(), resources, options, exports, failed })
     }
 
     fn map(&self, error: &rocksdb::Error) -> StoreError {
@@ -229,6 +239,14 @@ impl Store for RocksStore {
             self.failed.get_or_init(|| format!("a checkpoint failed before: {mapped}"));
             mapped
         })
+    }
+
+    fn export(&self) -> Result<Box<dyn Export>, StoreError> {
+        self.usable()?;
+        let checkpoint = self.checkpoint()?;
+        let checkpoint =
+            checkpoint.ok_or_else(|| StoreError::Failed("there is no checkpoint to copy".to_owned()))?;
+        Ok(Box::new(export::RocksExport::make(self, checkpoint)?))
     }
 
     fn size_bytes(&self) -> u64 {

@@ -1,5 +1,7 @@
 //! What every store must do, run over each of them.
 
+mod files;
+
 use super::memory::{CommitFault, Folder};
 use super::rocks::{Options, Resources, RocksStore};
 use super::{Row, Store, StoreError, Write};

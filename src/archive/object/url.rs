@@ -1,0 +1,94 @@
+//! Addresses of archives.
+
+use super::error::tell;
+use crate::archive::ArchiveError;
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, RetryConfig};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Attempts at one request after the first; whoever called tries again later by itself.
+const RETRIES: usize = 3;
+/// How long they may take together.
+const RETRY_WITHIN: Duration = Duration::from_secs(30);
+
+/// The store at `address`, and where in it the archive begins.
+pub(super) fn store(address: &str) -> Result<(Arc<dyn ObjectStore>, Path), ArchiveError> {
+    if let Some(path) = address.strip_prefix("file://") {
+        return Ok((folder(path)?, Path::default()));
+    }
+    if let Some(rest) = address.strip_prefix("s3://") {
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        return Ok((bucket_of(bucket)?, prefix_of(prefix)?));
+    }
+    Err(ArchiveError::Refused(format!("{address:?} is no archive: it must begin with file:// or s3://")))
+}
+
+fn folder(text: &str) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
+    let refused = |why: String| ArchiveError::Refused(format!("file://{text}: {why}"));
+    let path = decoded(text).filter(|path| path.starts_with('/'));
+    let path = path.ok_or_else(|| refused("must be an absolute path".to_owned()))?;
+    std::fs::create_dir_all(&path).map_err(|error| refused(error.to_string()))?;
+    let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| refused(tell(&error)))?;
+    Ok(Arc::new(store.with_fsync(true)))
+}
+
+fn bucket_of(bucket: &str) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
+    let refused = |why: String| ArchiveError::Refused(format!("s3://{bucket}: {why}"));
+    let named = !bucket.is_empty()
+        && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    if !named {
+        return Err(refused("must name a bucket".to_owned()));
+    }
+    let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_WITHIN, ..RetryConfig::default() };
+    let store = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry).build();
+    Ok(Arc::new(store.map_err(|error| refused(tell(&error)))?))
+}
+
+fn prefix_of(text: &str) -> Result<Path, ArchiveError> {
+    let text = text.trim_end_matches('/');
+    if text.is_empty() {
+        return Ok(Path::default());
+    }
+    crate::archive::check_name(text)?;
+    Path::parse(text).map_err(|error| ArchiveError::Refused(tell(&error)))
+}
+
+/// The text of a URL's path with its `%xx`.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let (digits, after) = rest.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+        rest = after;
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_folder_or_a_bucket() {
+        assert_eq!(decoded("/a%20b/c").as_deref(), Some("/a b/c"));
+        assert_eq!(decoded("/a%2"), None);
+        assert_eq!(prefix_of("a/b/"), Ok(Path::from("a/b")));
+        for wrong in
+            ["http://x", "archive", "file://relative", "s3://", "s3://b!", "s3://b/../c", "s3://b//c"]
+        {
+            assert!(
+                matches!(store(wrong), Err(ArchiveError::Refused(_) | ArchiveError::BadName(_))),
+                "{wrong}"
+            );
+        }
+    }
+}
