@@ -61,10 +61,10 @@ def main():
                 build(tree)
                 status, told = simulate()
                 (tree / place).write_text(whole)
-                breach = re.search(r"seed (\d+), step (\d+): (\w+):", told)
+                breach = re.search(r"seed (\d+), step (\d+): (\w+): (.*)", told)
                 seen = status != 0 and breach is not None and breach[3] in caught
                 unseen += not seen
-                how = f"seed {breach[1]}, step {breach[2]}, {breach[3]}" if breach else told.strip()[-400:]
+                how = f"seed {breach[1]}, step {breach[2]}, {breach[3]}: {breach[4][:100]}" if breach else told.strip()[-400:]
                 print(f"{'seen' if seen else 'NOT SEEN':9}{name}: {how}", flush=True)
         finally:
             # The program where everyone looks for it is the one without bugs again.
