@@ -69,6 +69,8 @@ pub const PACK_LISTS: usize = 256;
 
 /// Files of a snapshot.
 pub const MANIFEST_FILES: usize = 65_536;
+/// Bytes of what a backup says of itself: about 150 for each of its files.
+pub const BACKUP_BYTES: u64 = 256 * MIB as u64;
 /// Bytes of a snapshot's manifest: about 250 for each file.
 pub const MANIFEST_BYTES: u64 = 32 * MIB as u64;
 

@@ -6,6 +6,7 @@
 //! <data>/state/<partition>/  the state of a partition's shard: whole checkpoints, remade from the log
 //! <data>/installation.key    32 random bytes in base64, mode 0600; made on the first start
 //! <data>/bootstrap.json      the bootstrap object with its keys, mode 0600; made on the first start
+//! <data>/restoring           a backup is being restored: no server starts
 //! ```
 //!
 //! Whoever copies `log` and `installation.key` of a stopped server has all of it.
@@ -57,6 +58,12 @@ impl Data {
     #[must_use]
     pub fn bootstrap(&self) -> PathBuf {
         self.0.join("bootstrap.json")
+    }
+
+    /// There while a backup is restored into the folder, and after one that was cut off.
+    #[must_use]
+    pub fn restoring(&self) -> PathBuf {
+        self.0.join("restoring")
     }
 
     /// Makes the folder if it is not there, for its owner only.

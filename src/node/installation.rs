@@ -25,6 +25,11 @@ impl InstallationKey {
         &self.0
     }
 
+    /// As its file holds it.
+    pub(super) fn line(&self) -> String {
+        format!("{}\n", write(self))
+    }
+
     /// What a genesis record says of it.
     pub(super) fn digest(&self) -> Digest256 {
         sha256(&self.0)
@@ -58,7 +63,7 @@ pub(super) fn open(data: &Data, clock: &dyn Clock) -> Result<InstallationKey, Fa
     let mut bytes = [0; 32];
     clock.entropy(&mut bytes).map_err(|error| failed(&error))?;
     let key = InstallationKey(bytes);
-    write_secret(&path, format!("{}\n", write(&key)).as_bytes()).map_err(|error| failed(&error))?;
+    write_secret(&path, key.line().as_bytes()).map_err(|error| failed(&error))?;
     Ok(key)
 }
 

@@ -4,6 +4,7 @@
 //! What was written is [`raw`]; what the program runs with is [`Config`], made once, every fault told at
 //! once. Components receive their own few options and never the configuration. There are no globals.
 
+pub mod backup;
 mod bootstrap;
 mod config;
 mod data;

@@ -134,6 +134,10 @@ impl Ground {
         data.create().map_err(|error| Failure::Input(format!("{}: {error}", data.path().display())))?;
         let resources = Resources::default();
         let lock = data.lock().map_err(|error| Failure::Input(error.to_string()))?;
+        if data.restoring().exists() {
+            let (folder, why) = (data.path().display(), "a restore into it was cut off");
+            return Err(Failure::Input(format!("{folder}: {why}; empty it and restore again")));
+        }
         let bootstrap = bootstrap::read(&data)?;
         let (log, opened) = genesis::open_log(config, &data, clock, &resources)?;
         if opened.cut_bytes > 0 {

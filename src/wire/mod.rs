@@ -3,6 +3,7 @@
 
 pub mod amount;
 pub mod assess;
+pub mod backup;
 pub mod bootstrap;
 pub mod chain;
 pub mod contact;

@@ -1,0 +1,114 @@
+//! Backup and restore: a consistent copy of a running or stopped installation, and its return.
+//!
+//! The log is one sequence, so any beginning of it is what a crash would have left; with the installation
+//! key that is a whole installation. A snapshot of each partition goes along, so that a restored one need
+//! not be replayed from its first record, which may be trimmed long since. Snapshots are copied first: the
+//! log holds the position of each.
+//!
+//! Everything copied is read back and compared; what makes a backup one is written last. Whoever has a
+//! backup has the installation's key: it is to be guarded as the data folder is.
+
+mod restore;
+mod take;
+#[cfg(test)]
+mod tests;
+
+pub use restore::{Restored, restore};
+pub use take::{Source, take};
+
+use crate::archive::ArchiveError;
+use crate::base::hash::{Digest256, Digester};
+use crate::node::serve::Failure;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// How far a backup or a restore has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// The file just copied.
+    pub name: String,
+    /// Files so far.
+    pub files: u64,
+    /// Bytes so far.
+    pub bytes: u64,
+}
+
+/// Told each file that was copied.
+pub type Tell<'a> = &'a mut dyn FnMut(&Copied);
+
+/// The address of a place as a person writes it: a URL as it is, anything else as a folder.
+///
+/// # Errors
+/// The folder the program works in cannot be told.
+pub fn address(place: &str) -> Result<String, Failure> {
+    if place.contains("://") {
+        return Ok(place.to_owned());
+    }
+    let path = std::path::absolute(Path::new(place));
+    let path = path.map_err(|error| Failure::Input(format!("{place}: {error}")))?;
+    let text = path.to_str().ok_or_else(|| Failure::Input(format!("{place}: is not UTF-8")))?;
+    let mut address = "file://".to_owned();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' | b'~' => {
+                address.push(char::from(byte))
+            }
+            other => address.push_str(&format!("%{other:02X}")),
+        }
+    }
+    Ok(address)
+}
+
+/// What the archive's error means for whoever asked for the copy.
+fn of_archive(error: &ArchiveError) -> Failure {
+    match error {
+        ArchiveError::Refused(_) | ArchiveError::BadName(_) | ArchiveError::Missing(_) => {
+            Failure::Input(error.to_string())
+        }
+        ArchiveError::TooLarge { .. }
+        | ArchiveError::Full
+        | ArchiveError::Unavailable(_)
+        | ArchiveError::Stream(_) => Failure::Failed(error.to_string()),
+    }
+}
+
+fn failed(path: &Path, error: &dyn fmt::Display) -> Failure {
+    Failure::Failed(format!("{}: {error}", path.display()))
+}
+
+/// Hashes what passes through it, on its way in or out.
+struct Hashed<T> {
+    inner: T,
+    digester: Digester,
+}
+
+impl<T> Hashed<T> {
+    fn new(inner: T) -> Self {
+        Self { inner, digester: Digester::default() }
+    }
+
+    fn finish(self) -> (u64, Digest256) {
+        (self.digester.bytes(), self.digester.finish())
+    }
+}
+
+impl<T: Read> Read for Hashed<T> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into)?;
+        self.digester.update(into.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}
+
+impl<T: Write> Write for Hashed<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.digester.update(bytes.get(..written).unwrap_or_default());
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
