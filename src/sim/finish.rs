@@ -33,7 +33,7 @@ impl World {
             self.kill(node);
         }
         for node in &mut self.nodes {
-            node.folders.values().for_each(|folder| folder.fail_reads(None));
+            node.folders.all().iter().for_each(|folder| folder.fail_reads(None));
             node.engine = super::engines::NEWEST;
         }
         self.log.flush_all();
@@ -72,9 +72,10 @@ impl World {
                 }
                 self.turn(node, partition)?;
                 if let Some(owned) = self.nodes.get_mut(node).and_then(|node| node.owned(partition)) {
-                    owned.write();
+                    owned.work_all()?;
                 }
             }
+            self.check_snapshots()?;
             self.time.pass(20);
             self.log.flush_all();
             self.observe()?;
@@ -89,8 +90,9 @@ impl World {
     /// Everything works again, and operators have seen to what cannot begin.
     fn heal(&mut self) {
         for node in &self.nodes {
-            node.folders.values().for_each(|folder| folder.fail_reads(None));
+            node.folders.all().iter().for_each(|folder| folder.fail_reads(None));
             if let Some(process) = &node.process {
+                self.archive.cut_off(process.producer.0, false);
                 self.log.refuse_appends(process.producer, None);
                 self.log.refuse_reads(process.producer, None);
             }
@@ -106,9 +108,7 @@ impl World {
 
     /// Lets one worker take a partition, catch up and leave; tells which.
     fn settle(&mut self, partition: Partition) -> Result<usize, Breach> {
-        let best = (0..self.nodes.len())
-            .max_by_key(|node| self.nodes.get(*node).and_then(|worker| worker.checkpoint(partition)));
-        let node = best.unwrap_or(0);
+        let node = self.able(partition);
         // A crowd of binaries comes back here: from a log in mid-upgrade, the one before the newest first.
         for engine in [2, super::engines::NEWEST] {
             if let Some(worker) = self.nodes.get_mut(node) {
@@ -134,8 +134,9 @@ impl World {
             let Some(turned) = self.turn(node, partition)? else { break };
             self.time.pass(20);
             if let Some(owned) = self.nodes.get_mut(node).and_then(|node| node.owned(partition)) {
-                owned.write();
+                owned.work_all()?;
             }
+            self.check_snapshots()?;
             self.log.flush_all();
             self.observe()?;
             match turned {
@@ -164,8 +165,8 @@ impl World {
 
     /// Holds the final rows of a partition against the oracle, and against those of a replay.
     fn check_rows(&mut self, partition: Partition, node: usize) -> Result<(), Breach> {
-        let folder = self.nodes.get(node).and_then(|node| node.folders.get(&partition));
-        let content = folder.map(crate::store::memory::Folder::content).unwrap_or_default();
+        let folder = self.nodes.get(node).map(|node| node.folders.folder(partition));
+        let content = folder.map(|folder| folder.content()).unwrap_or_default();
         if let Some(model) = self.models.get(usize::from(partition.0)) {
             super::rows::check(model, &content)?;
         }
@@ -221,18 +222,17 @@ impl World {
         let mut chance = Chance::new(self.report.seed);
         for engine in [2, super::engines::NEWEST] {
             node.engine = engine;
-            node.start(log, Producer(u32::from(engine == 2) + 1), &Arc::default(), &mut chance)?;
+            node.start(log, None, Producer(u32::from(engine == 2) + 1), &Arc::default(), &mut chance)?;
             node.own(partition, 0);
             let mut idle = 0;
             for _ in 0..PATIENCE {
                 let Some(owned) = node.owned(partition) else { break };
                 time.pass(20);
                 let turned = owned.turn()?;
-                owned.write();
+                owned.work_all()?;
                 match turned {
                     OwnerTurn::Ended(End::Left) => {
-                        let folder = node.folders.get(&partition);
-                        return Ok(folder.map(crate::store::memory::Folder::content).unwrap_or_default());
+                        return Ok(node.folders.folder(partition).content());
                     }
                     OwnerTurn::Ended(_) => break,
                     OwnerTurn::Busy => idle = 0,
