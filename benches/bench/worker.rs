@@ -10,8 +10,7 @@ use clausum::log::Log;
 use clausum::log::embedded::{EmbeddedLog, Options as LogOptions};
 use clausum::shard::effects::{DirectoryChange, Note, Reply};
 use clausum::shard::engine::Engines;
-use clausum::store::Store;
-use clausum::store::rocks::{Options as StoreOptions, Resources, RocksStore};
+use clausum::store::rocks::{Options as StoreOptions, Resources, RocksStores};
 use clausum::worker::owner::{Owner, OwnerTurn};
 use clausum::worker::{Directory, Notes, Options, Parts, Replies};
 use std::path::Path;
@@ -34,17 +33,18 @@ impl Notes for Nobody {
     fn note(&self, _: &Note) {}
     fn turn(&self, _: usize, _: Duration) {}
     fn checkpoint(&self, _: usize, _: usize, _: Duration) {}
+    fn snapshot(&self, _: u64, _: Duration) {}
+    fn restored(&self) {}
+    fn snapshot_failed(&self) {}
     fn poisoned(&self) {}
 }
 
 fn parts(log: &Arc<EmbeddedLog>, data: &Path) -> Parts {
-    let (state, resources) = (data.join("state"), Resources::default());
+    let stores = RocksStores::new(data.join("state"), Resources::default(), StoreOptions::default());
     Parts {
         log: Arc::clone(log) as Arc<dyn Log>,
-        open_store: Arc::new(move |_| {
-            let store = RocksStore::open(&state, &resources, &StoreOptions::default())?;
-            Ok(Arc::new(store) as Arc<dyn Store>)
-        }),
+        stores: Arc::new(stores.unwrap()),
+        archive: None,
         engines: Engines::shipped().unwrap(),
         clock: Arc::new(SystemClock),
         replies: Arc::new(Nobody),
@@ -58,8 +58,8 @@ fn parts(log: &Arc<EmbeddedLog>, data: &Path) -> Parts {
 fn apply(owner: &mut Owner, signal: &Signal, end: u64) {
     while owner.status().applied() < end {
         let turn = owner.turn();
-        if let Some(job) = owner.take_job() {
-            owner.checkpointed(job.run());
+        while let Some(job) = owner.take_job() {
+            owner.finished(job.run());
         }
         if let OwnerTurn::Idle(wait) = turn {
             signal.wait(wait.min(Duration::from_millis(5)));
@@ -111,8 +111,8 @@ pub(crate) fn run(scale: Scale) {
     report("worker: opened again after a crash", 1, began.elapsed(), b"");
     again.close();
     while !matches!(again.turn(), OwnerTurn::Ended(_)) {
-        if let Some(job) = again.take_job() {
-            again.checkpointed(job.run());
+        while let Some(job) = again.take_job() {
+            again.finished(job.run());
         }
     }
     drop(again);

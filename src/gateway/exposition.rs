@@ -19,13 +19,17 @@ pub(super) async fn metrics(State(gate): State<Arc<Gate>>, request: Request) -> 
     let now = gate.parts.clock.now();
     let partitions = gate.partitions().into_iter().filter_map(|(partition, seen)| {
         let seen = seen?;
-        let made = i64::try_from(seen.checkpoint_at).unwrap_or(i64::MAX);
-        let age = u64::try_from(now.0.saturating_sub(made)).unwrap_or(0);
+        let age = |at: u64| {
+            let at = i64::try_from(at).unwrap_or(i64::MAX);
+            (at > 0).then(|| u64::try_from(now.0.saturating_sub(at)).unwrap_or(0))
+        };
         Some(PartitionGauges {
             partition: partition.0,
             lag_records: seen.lag_records,
             lag_ms: seen.lag_ms,
-            checkpoint_age_ms: (made > 0).then_some(age),
+            checkpoint_age_ms: age(seen.checkpoint_at),
+            snapshot_age_ms: age(seen.snapshot_at),
+            snapshot_bytes: seen.snapshot_bytes,
             state_bytes: seen.state_bytes,
         })
     });

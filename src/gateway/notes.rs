@@ -43,6 +43,18 @@ impl Notes for MetricNotes {
         self.telemetry.checkpoint(bytes, spent);
     }
 
+    fn snapshot(&self, put_bytes: u64, spent: Duration) {
+        self.telemetry.snapshot(put_bytes, spent);
+    }
+
+    fn restored(&self) {
+        self.telemetry.restored();
+    }
+
+    fn snapshot_failed(&self) {
+        self.telemetry.snapshot_failed();
+    }
+
     fn poisoned(&self) {
         self.telemetry.poisoned();
     }

@@ -17,6 +17,10 @@ pub struct Seen {
     pub lag_ms: u64,
     /// Wall time of the last durable checkpoint in epoch milliseconds, 0 for none.
     pub checkpoint_at: u64,
+    /// Wall time of the newest snapshot in epoch milliseconds, 0 for none.
+    pub snapshot_at: u64,
+    /// Bytes of its files.
+    pub snapshot_bytes: u64,
     /// Bytes of the store.
     pub state_bytes: u64,
 }
@@ -28,6 +32,8 @@ impl From<&Status> for Seen {
             lag_records: status.lag_records(),
             lag_ms: status.lag_ms(),
             checkpoint_at: status.checkpoint_at(),
+            snapshot_at: status.snapshot_at(),
+            snapshot_bytes: status.snapshot_bytes(),
             state_bytes: status.state_bytes(),
         }
     }

@@ -33,6 +33,12 @@ pub const KEYS: &[Known] = &[
     known("partitions", "4", "partitions of every topic, fixed at the first start"),
     known("installation.key", "", "32 bytes in base64; without it, a file of the data folder"),
     known("checkpoint.interval_ms", "5000", "milliseconds between checkpoints"),
+    known(
+        "archive.url",
+        "",
+        "where snapshots go, file:///… or s3://…; a folder in the data folder unless given",
+    ),
+    known("snapshot.interval", "10m", "time between snapshots of a partition's state"),
     known("metrics.public", "false", "whether /metrics answers everyone"),
     known("auth.query_api_key", "true", "whether ?api_key= is taken where a key is"),
 ];
@@ -50,6 +56,10 @@ pub struct Config {
     pub partitions: Option<u16>,
     /// The installation key, if it was written.
     pub installation_key: Option<InstallationKey>,
+    /// Where snapshots go, if that was written.
+    pub archive: Option<String>,
+    /// Time between snapshots.
+    pub snapshot_interval: Duration,
     /// Time between checkpoints.
     pub checkpoint_interval: Duration,
     /// Whether `/metrics` answers everyone.
@@ -130,6 +140,9 @@ pub fn resolve(written: Written) -> Result<Resolved, Vec<Fault>> {
     let key = reading.optional("installation.key", |given| {
         installation::read(&text(given)?).ok_or_else(|| "must be 32 bytes in base64".to_owned())
     });
+    let archive = reading.optional("archive.url", archive);
+    let snapshot_interval =
+        reading.value("snapshot.interval", |given| length(given, Duration::from_secs(1), DAY));
     let interval = reading.value("checkpoint.interval_ms", |given| number(given, 100, 600_000));
     let metrics_public = reading.value("metrics.public", flag);
     let query_api_key = reading.value("auth.query_api_key", flag);
@@ -142,6 +155,8 @@ pub fn resolve(written: Written) -> Result<Resolved, Vec<Fault>> {
             base_url,
             partitions: partitions.and_then(|count| u16::try_from(count).ok()),
             installation_key: key,
+            archive,
+            snapshot_interval: snapshot_interval?,
             checkpoint_interval: Duration::from_millis(interval?),
             metrics_public: metrics_public?,
             query_api_key: query_api_key?,
@@ -218,6 +233,24 @@ fn number(given: &Given, least: u64, most: u64) -> Result<u64, String> {
     };
     let value: u64 = text.parse().map_err(|_| due())?;
     if (least..=most).contains(&value) { Ok(value) } else { Err(due()) }
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn length(given: &Given, least: Duration, most: Duration) -> Result<Duration, String> {
+    let length = duration(&text(given)?)?;
+    if (least..=most).contains(&length) {
+        return Ok(length);
+    }
+    Err(format!("must be from {} s to {} s", least.as_secs(), most.as_secs()))
+}
+
+fn archive(given: &Given) -> Result<String, String> {
+    let url = text(given)?;
+    let folder = url.strip_prefix("file://").is_some_and(|path| path.starts_with('/'));
+    let bucket =
+        url.strip_prefix("s3://").is_some_and(|bucket| !bucket.is_empty() && !bucket.starts_with('/'));
+    if folder || bucket { Ok(url) } else { Err("must be file:///… or s3://…".to_owned()) }
 }
 
 fn listen(given: &Given) -> Result<SocketAddr, String> {

@@ -4,12 +4,14 @@
 //! <data>/lock                keeps a second server out
 //! <data>/log/                the log: segments, log.meta, and a lock of its own
 //! <data>/state/<partition>/  the state of a partition's shard: whole checkpoints, remade from the log
+//! <data>/archive/            snapshots of the states, unless `archive.url` says where they are
 //! <data>/installation.key    32 random bytes in base64, mode 0600; made on the first start
 //! <data>/bootstrap.json      the bootstrap object with its keys, mode 0600; made on the first start
 //! <data>/restoring           a backup is being restored: no server starts
 //! ```
 //!
-//! Whoever copies `log` and `installation.key` of a stopped server has all of it.
+//! Whoever copies `log`, `archive` and `installation.key` of a stopped server has all of it; as long as the log
+//! still has its beginning, without `archive`.
 
 use crate::base::position::Partition;
 use crate::base::signal::Signal;
@@ -45,7 +47,19 @@ impl Data {
     /// The folder of a partition's state.
     #[must_use]
     pub fn state(&self, partition: Partition) -> PathBuf {
-        self.0.join("state").join(partition.to_string())
+        self.states().join(partition.to_string())
+    }
+
+    /// The folder of every partition's state.
+    #[must_use]
+    pub fn states(&self) -> PathBuf {
+        self.0.join("state")
+    }
+
+    /// The archive, where no other was written.
+    #[must_use]
+    pub fn archive(&self) -> PathBuf {
+        self.0.join("archive")
     }
 
     /// The installation key.

@@ -1,5 +1,7 @@
 //! The server: log, worker, gateway from the bottom; gateway, worker, log from the top.
 
+use crate::archive::Archive;
+use crate::archive::object::ObjectArchive;
 use crate::base::clock::Clock;
 use crate::base::murmur2::partition_of;
 use crate::base::position::{Topic, TopicPartition};
@@ -13,8 +15,8 @@ use crate::node::installation::{self, InstallationKey};
 use crate::node::roster::Roster;
 use crate::node::{Stop, demo, genesis};
 use crate::shard::engine::{Engines, SHIPPED_VERSION};
-use crate::store::Store;
-use crate::store::rocks::{self, Resources, RocksStore};
+use crate::store::Stores;
+use crate::store::rocks::{self, Resources, RocksStores};
 use crate::telemetry::Telemetry;
 use crate::wire::bootstrap::Bootstrap;
 use crate::worker::status::Phase;
@@ -122,7 +124,8 @@ struct Ground {
     bootstrap: Option<Bootstrap>,
     key: InstallationKey,
     log: Arc<EmbeddedLog>,
-    resources: Resources,
+    stores: Arc<dyn Stores>,
+    archive: Arc<dyn Archive>,
     /// The folder is this process's until the last of the rest is dropped.
     _lock: File,
 }
@@ -139,6 +142,14 @@ impl Ground {
             return Err(Failure::Input(format!("{folder}: {why}; empty it and restore again")));
         }
         let bootstrap = bootstrap::read(&data)?;
+        // Before the states are asked: what a crash left of an import is mended here.
+        let stores = RocksStores::new(data.states(), resources.clone(), rocks::Options::default());
+        let stores = stores.map_err(|error| failed(&error))?;
+        let archive = match &config.archive {
+            Some(address) => ObjectArchive::open(address),
+            None => ObjectArchive::in_folder(&data.archive()),
+        };
+        let archive = archive.map_err(|error| Failure::Input(error.to_string()))?;
         let (log, opened) = genesis::open_log(config, &data, clock, &resources)?;
         if opened.cut_bytes > 0 {
             tracing::warn!(bytes = opened.cut_bytes, file = %opened.newest, "a torn end was cut from the log");
@@ -148,7 +159,8 @@ impl Ground {
             None => installation::open(&data, &**clock)?,
         };
         genesis::begin(&log, &key)?;
-        Ok(Self { data, bootstrap, key, log: Arc::new(log), resources, _lock: lock })
+        let (log, stores, archive) = (Arc::new(log), Arc::new(stores), Arc::new(archive));
+        Ok(Self { data, bootstrap, key, log, stores, archive, _lock: lock })
     }
 }
 
@@ -172,13 +184,10 @@ impl Server {
         let callers = Arc::new(Callers::new(clock).map_err(|error| failed(&error))?);
         let directory = Arc::new(Directory::new(log.partitions()));
         let roster = Arc::new(Roster::new(Arc::clone(&directory) as Arc<dyn crate::worker::Directory>));
-        let (data, resources) = (ground.data.clone(), ground.resources.clone());
         let parts = Parts {
             log: Arc::clone(&log),
-            open_store: Arc::new(move |partition| {
-                let store = RocksStore::open(&data.state(partition), &resources, &rocks::Options::default())?;
-                Ok(Arc::new(store) as Arc<dyn Store>)
-            }),
+            stores: Arc::clone(&ground.stores),
+            archive: Some(Arc::clone(&ground.archive)),
             engines,
             clock: Arc::clone(clock),
             replies: Arc::clone(&callers) as Arc<dyn Replies>,
@@ -186,8 +195,12 @@ impl Server {
             notes: Arc::new(MetricNotes::new(Arc::clone(&telemetry))),
             signal: Arc::default(),
         };
-        let checkpoint_ms = u64::try_from(start.config.checkpoint_interval.as_millis()).unwrap_or(u64::MAX);
-        let options = Options { checkpoint_ms, ..Options::default() };
+        let ms = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        let options = Options {
+            checkpoint_ms: ms(start.config.checkpoint_interval),
+            snapshot_ms: ms(start.config.snapshot_interval),
+            ..Options::default()
+        };
         let (tell, ended) = oneshot::channel();
         // Nobody listens any more once the server stops.
         let tell = Box::new(move |exit| drop(tell.send(exit)));

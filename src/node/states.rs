@@ -50,7 +50,7 @@ impl States {
     /// Asks every folder there is.
     pub(super) fn read(data: &Data, resources: &Resources) -> Self {
         let mut states = States { found: Vec::new(), all: true };
-        let Ok(folders) = std::fs::read_dir(data.path().join("state")) else { return states };
+        let Ok(folders) = std::fs::read_dir(data.states()) else { return states };
         for folder in folders.flatten() {
             let Some(number) = folder.file_name().to_str().and_then(|name| name.parse().ok()) else {
                 continue;

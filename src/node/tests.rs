@@ -42,6 +42,29 @@ fn without_a_word_the_defaults_hold() {
 }
 
 #[test]
+fn an_archive_is_a_folder_or_a_bucket_and_an_interval_a_length_of_time() {
+    let read = |text: &str| {
+        let mut written = Written::new();
+        written.toml("clausum.toml", text);
+        resolve(written)
+    };
+    let config = read("").unwrap().config;
+    assert_eq!((config.archive, config.snapshot_interval), (None, Duration::from_secs(600)));
+    let text = "archive.url = 's3://bucket/prefix'\nsnapshot.interval = '30s'\n";
+    let config = read(text).unwrap().config;
+    assert_eq!(config.archive.as_deref(), Some("s3://bucket/prefix"));
+    assert_eq!(config.snapshot_interval, Duration::from_secs(30));
+    for (text, told) in [
+        ("archive.url = 'ftp://x'", "clausum.toml:1:1: archive.url: must be file:///… or s3://…"),
+        ("archive.url = 'file://x'", "clausum.toml:1:1: archive.url: must be file:///… or s3://…"),
+        ("snapshot.interval = '2ms'", "clausum.toml:1:1: snapshot.interval: must be from 1 s to 86400 s"),
+    ] {
+        let faults = read(text).unwrap_err();
+        assert_eq!(faults.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
+    }
+}
+
+#[test]
 fn a_flag_overrules_the_environment_and_that_the_file() {
     let toml =
         "data = 'a'\nlisten = '127.0.0.1:1'\n[checkpoint]\ninterval_ms = 1000\n[metrics]\npublic = true\n";

@@ -3,7 +3,7 @@
 use super::invariant::Breach;
 use super::traffic::commands;
 use super::world::World;
-use crate::base::position::{Offset, Partition, Topic, TopicPartition};
+use crate::base::position::{Partition, Topic, TopicPartition};
 use crate::log::memory::{Landing, Producer, Waiting};
 use crate::log::{AppendError, LogError};
 use crate::store::StoreError;
@@ -24,6 +24,10 @@ impl World {
             faults.land_copy,
             faults.engine,
             faults.announce,
+            faults.archive_writes,
+            faults.archive_cut,
+            faults.rot,
+            faults.folder,
             60,
         ];
         let total: u64 = rates.iter().sum();
@@ -38,24 +42,28 @@ impl World {
             4 => self.fail_store(),
             5 => self.step_clock(),
             6 => self.gap(),
-            7 => self.trim(),
+            7 => self.trim()?,
             8 => self.land_copy(),
             9 => self.change_engine(),
             10 => self.announce(),
+            11 => self.fail_archive(),
+            12 => self.cut_off_archive(),
+            13 => self.rot(),
+            14 => self.harm_folder(),
             _ => self.mend()?,
         }
         Ok(())
     }
 
-    fn any_node(&mut self) -> usize {
+    pub(super) fn any_node(&mut self) -> usize {
         self.chance.size(0, self.nodes.len().saturating_sub(1))
     }
 
-    fn any_partition(&mut self) -> Partition {
+    pub(super) fn any_partition(&mut self) -> Partition {
         Partition(u16::try_from(self.chance.below(u64::from(self.profile.partitions))).unwrap_or(0))
     }
 
-    fn any_process(&mut self) -> Option<(usize, Producer)> {
+    pub(super) fn any_process(&mut self) -> Option<(usize, Producer)> {
         let node = self.any_node();
         let process = self.nodes.get(node)?.process.as_ref()?;
         Some((node, process.producer))
@@ -157,7 +165,7 @@ impl World {
 
     fn fail_store(&mut self) {
         let (node, partition) = (self.any_node(), self.any_partition());
-        let Some(folder) = self.nodes.get(node).and_then(|node| node.folders.get(&partition)) else { return };
+        let Some(folder) = self.nodes.get(node).map(|node| node.folders.folder(partition)) else { return };
         folder.fail_reads(Some(StoreError::Failed("simulated".to_owned())));
         self.count("store reads fail");
     }
@@ -179,21 +187,6 @@ impl World {
         let of = TopicPartition::new(topic, self.any_partition());
         self.count("offsets left out");
         self.log.skip(of, self.chance.between(1, 3));
-    }
-
-    /// The front of the requests goes, as far as the owner's checkpoint allows; or that of an output topic.
-    fn trim(&mut self) {
-        let partition = self.any_partition();
-        let owner = self.assigned.get(&partition).and_then(|node| self.nodes.get(*node));
-        let Some(checkpoint) = owner.and_then(|node| node.checkpoint(partition)) else { return };
-        let to = self.chance.between(checkpoint / 2, checkpoint);
-        let before = self.trimmed.get(&partition).copied().unwrap_or(0);
-        if to <= before {
-            return;
-        }
-        self.count("log trimmed");
-        self.trimmed.insert(partition, to);
-        self.log.trim(Self::requests(partition), Offset(to));
     }
 
     /// Something that landed once lands again.
@@ -225,8 +218,9 @@ impl World {
     pub(super) fn mend(&mut self) -> Result<(), Breach> {
         let node = self.any_node();
         if let Some(worker) = self.nodes.get(node) {
-            worker.folders.values().for_each(|folder| folder.fail_reads(None));
+            worker.folders.all().iter().for_each(|folder| folder.fail_reads(None));
             if let Some(process) = &worker.process {
+                self.archive.cut_off(process.producer.0, false);
                 self.log.refuse_appends(process.producer, None);
                 self.log.refuse_reads(process.producer, None);
             }

@@ -48,6 +48,11 @@ invariants! {
     StoredReplay = "stored_replay",
     /// A replay of the whole log emits the same outputs, byte for byte.
     OutputReplay = "output_replay",
+    /// A manifest names only objects that are in the archive as they were hashed, when it comes into force
+    /// and as long as it is one of the newest two; and it stands on a record of the log.
+    SnapshotWhole = "snapshot_whole",
+    /// What an owner says the log must keep is what two snapshots in the archive need.
+    SnapshotKeep = "snapshot_keep",
     /// Nothing panics outside of a record.
     NoPanic = "no_panic",
     /// Once nothing fails any more, every record is applied and every output acknowledged.

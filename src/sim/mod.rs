@@ -1,4 +1,4 @@
-//! Workers, shards, a log and stores in one thread, from one seed: crashed, delayed, repeated and torn in
+//! Workers, shards, a log, stores and an archive in one thread, from one seed: crashed, delayed, repeated and torn in
 //! every way we know, and held against an oracle that recomputes everything from the log of requests.
 //!
 //! Not the product's what-if feature, which is called simulation. The one invariant of the harness itself:
@@ -16,6 +16,7 @@ mod oracle;
 mod profile;
 mod readers;
 mod rows;
+mod snapshots;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -73,6 +74,10 @@ pub struct Report {
     pub replies: u64,
     /// Checkpoints that became durable.
     pub checkpoints: u64,
+    /// Snapshots that came into force.
+    pub snapshots: u64,
+    /// Partitions opened from one.
+    pub restores: u64,
     /// Times a shard was poisoned.
     pub poisoned: u64,
     /// Faults by kind.
@@ -94,6 +99,8 @@ impl Report {
             taken: 0,
             replies: 0,
             checkpoints: 0,
+            snapshots: 0,
+            restores: 0,
             poisoned: 0,
             faults: BTreeMap::new(),
         }
@@ -137,6 +144,7 @@ pub fn run(seed: u64, options: &Options) -> Result<Report, Failure> {
     lived.map_err(|breach| failure(world.report.steps, breach))?;
     let counts = world.told.counts();
     (world.report.checkpoints, world.report.poisoned) = (counts.checkpoints, counts.poisoned);
+    (world.report.snapshots, world.report.restores) = (counts.snapshots, counts.restores);
     world.report.digest = world.digest;
     Ok(world.report)
 }

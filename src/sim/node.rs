@@ -5,14 +5,16 @@ use super::chance::Chance;
 use super::clock::{SimClock, Time};
 use super::invariant::{Breach, Invariant};
 use super::{engines, profile};
+use crate::archive::Archive;
+use crate::archive::memory::MemoryArchive;
 use crate::base::clock::Clock;
 use crate::base::position::Partition;
 use crate::base::signal::Signal;
 use crate::log::memory::{MemoryLog, Producer};
 use crate::shard::effects::{DirectoryChange, Note, Reply};
-use crate::store::Store;
-use crate::store::memory::Folder;
-use crate::worker::checkpoint::{Job, Meta};
+use crate::store::memory::Folders;
+use crate::worker::checkpoint::Meta;
+use crate::worker::job::{Job, Step};
 use crate::worker::owner::{Owner, OwnerTurn};
 use crate::worker::status::{Phase, Status};
 use crate::worker::{Directory, Notes, Options, Parts, Replies};
@@ -32,6 +34,8 @@ pub(super) struct Told {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) checkpoints: u64,
+    pub(super) snapshots: u64,
+    pub(super) restores: u64,
     pub(super) poisoned: u64,
 }
 
@@ -64,6 +68,16 @@ impl Notes for Told {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).checkpoints += 1;
     }
 
+    fn snapshot(&self, _: u64, _: Duration) {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).snapshots += 1;
+    }
+
+    fn restored(&self) {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).restores += 1;
+    }
+
+    fn snapshot_failed(&self) {}
+
     fn poisoned(&self) {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).poisoned += 1;
     }
@@ -74,7 +88,7 @@ impl Notes for Told {
 pub(super) struct Node {
     pub(super) name: String,
     pub(super) clock: Arc<SimClock>,
-    pub(super) folders: BTreeMap<Partition, Folder>,
+    pub(super) folders: Folders,
     /// The newest engine version of its binary, which also has the one before.
     pub(super) engine: u32,
     /// The process that runs now, if one does.
@@ -97,20 +111,21 @@ pub(super) struct Owned {
     pub(super) serial: u64,
     owner: Owner,
     pub(super) status: Arc<Status>,
-    /// A checkpoint to be written when the simulation says so.
-    pub(super) job: Option<Job>,
+    /// To be done when the simulation says so.
+    jobs: Vec<Job>,
 }
 
 impl Node {
     pub(super) fn new(name: String, time: &Time, seed: u64) -> Self {
         let clock = SimClock::new(time, seed);
-        Self { name, clock, folders: BTreeMap::new(), engine: 1, process: None }
+        Self { name, clock, folders: Folders::default(), engine: 1, process: None }
     }
 
     /// Starts a process of this worker.
     pub(super) fn start(
         &mut self,
         log: &MemoryLog,
+        archive: Option<&MemoryArchive>,
         producer: Producer,
         told: &Arc<Told>,
         chance: &mut Chance,
@@ -120,8 +135,8 @@ impl Node {
         let engines = engines.map_err(|error| Breach::of(Invariant::Harness, error))?;
         let parts = Parts {
             log: Arc::new(log.handle(producer)),
-            // Each owner is given its own folder before it begins.
-            open_store: Arc::new(|_| Err(crate::store::StoreError::Failed("no folder".to_owned()))),
+            stores: Arc::new(self.folders.clone()),
+            archive: archive.map(|archive| Arc::new(archive.handle(producer.0)) as Arc<dyn Archive>),
             engines,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             replies: Arc::clone(told) as Arc<dyn Replies>,
@@ -144,13 +159,11 @@ impl Node {
 
     /// Begins to own a partition, from this worker's folder for it.
     pub(super) fn own(&mut self, partition: Partition, serial: u64) {
-        let folder = self.folders.entry(partition).or_default().clone();
         let Some(process) = &mut self.process else { return };
-        let open = move |_| Ok(Arc::new(folder.open()?) as Arc<dyn Store>);
-        let parts = Parts { open_store: Arc::new(open), ..process.parts.clone() };
         let status = Arc::<Status>::default();
-        let owner = Owner::new(parts, process.options.clone(), partition, Arc::clone(&status));
-        process.owners.insert(partition, Owned { serial, owner, status, job: None });
+        let owner =
+            Owner::new(process.parts.clone(), process.options.clone(), partition, Arc::clone(&status));
+        process.owners.insert(partition, Owned { serial, owner, status, jobs: Vec::new() });
     }
 
     /// Gives a partition up at once, whatever is under way.
@@ -162,7 +175,8 @@ impl Node {
 
     /// Where the checkpoint of this worker's folder stands.
     pub(super) fn checkpoint(&self, partition: Partition) -> Option<u64> {
-        let content = self.folders.get(&partition)?.content();
+        let folder = self.folders.folder(partition);
+        let content = Some(folder.content()).filter(|_| !folder.is_damaged())?;
         let meta = Meta::decode(content.checkpoint.as_deref()?).ok()?;
         meta.core.applied.map(|applied| applied.offset.0)
     }
@@ -190,23 +204,54 @@ impl Owned {
     pub(super) fn turn(&mut self) -> Result<OwnerTurn, Breach> {
         let turned = catch_unwind(AssertUnwindSafe(|| self.owner.turn()));
         let turned = turned.map_err(|_| Breach::of(Invariant::NoPanic, "a turn panicked"))?;
-        if let Some(job) = self.owner.take_job() {
-            self.job = Some(job);
-        }
+        self.jobs.extend(std::iter::from_fn(|| self.owner.take_job()));
         Ok(turned)
+    }
+
+    /// Whether a checkpoint waits to be written.
+    pub(super) fn has_checkpoint(&self) -> bool {
+        self.jobs.iter().any(is_checkpoint)
+    }
+
+    fn take_checkpoint(&mut self) -> Option<Job> {
+        let at = self.jobs.iter().position(is_checkpoint)?;
+        Some(self.jobs.remove(at))
     }
 
     /// Writes the checkpoint that waits, if there is one.
     pub(super) fn write(&mut self) -> bool {
-        let Some(job) = self.job.take() else { return false };
-        self.owner.checkpointed(job.run());
+        let Some(job) = self.take_checkpoint() else { return false };
+        self.owner.finished(job.run());
         true
     }
 
     /// Writes the checkpoint that waits; the process ends before it hears of it.
     pub(super) fn write_unheard(&mut self) {
-        if let Some(job) = self.job.take() {
+        if let Some(job) = self.take_checkpoint() {
             drop(job.run());
         }
     }
+
+    /// One step of the first job of another kind; false if there is none. A panic out of one is a breach.
+    pub(super) fn work(&mut self) -> Result<bool, Breach> {
+        let Some(at) = self.jobs.iter().position(|job| !is_checkpoint(job)) else { return Ok(false) };
+        let job = self.jobs.remove(at);
+        let step = catch_unwind(AssertUnwindSafe(|| job.step()));
+        match step.map_err(|_| Breach::of(Invariant::NoPanic, "a job panicked"))? {
+            Step::More(job) => self.jobs.insert(at, job),
+            Step::Done(done) => self.owner.finished(done),
+        }
+        Ok(true)
+    }
+
+    /// Everything that waits, to its end.
+    pub(super) fn work_all(&mut self) -> Result<(), Breach> {
+        self.write();
+        while self.work()? {}
+        Ok(())
+    }
+}
+
+const fn is_checkpoint(job: &Job) -> bool {
+    matches!(job, Job::Checkpoint(_))
 }

@@ -18,11 +18,12 @@ impl World {
             let pause = *self.chance.pick(&[60_000, 3_600_000, 90_000_000]).unwrap_or(&60_000);
             self.time.pass(pause);
         }
-        match self.chance.weighted(&[if quiet { 0 } else { 6 }, 22, 40, 8, 3]) {
+        match self.chance.weighted(&[if quiet { 0 } else { 6 }, 22, 40, 8, 30, 3]) {
             0 => self.produce(),
             1 => self.land(),
             2 => self.turn_one()?,
             3 => self.write_one(),
+            4 => self.work_one()?,
             _ => self.tend()?,
         }
         self.befall()?;
@@ -65,7 +66,7 @@ impl World {
         }
     }
 
-    fn owners(&self) -> Vec<(usize, Partition)> {
+    pub(super) fn owners(&self) -> Vec<(usize, Partition)> {
         let nodes = self.nodes.iter().enumerate();
         let owners = nodes.filter_map(|(index, node)| Some((index, node.process.as_ref()?)));
         owners.flat_map(|(index, process)| process.owners.keys().map(move |of| (index, *of))).collect()
@@ -87,11 +88,11 @@ impl World {
             let fails = self.chance.in_1000(self.profile.faults.commit);
             let later = self.chance.one_in(3);
             let Some(worker) = self.nodes.get_mut(node) else { continue };
-            let folder = worker.folders.get(&partition).cloned();
-            let Some(owned) = worker.owned(partition).filter(|owned| owned.job.is_some() && !later) else {
+            let folder = worker.folders.folder(partition);
+            let Some(owned) = worker.owned(partition).filter(|owned| owned.has_checkpoint() && !later) else {
                 continue;
             };
-            if fails && let Some(folder) = folder {
+            if fails {
                 use crate::store::memory::CommitFault;
                 let all = [CommitFault::FailBefore, CommitFault::FailAfter, CommitFault::Full];
                 let fault = self.chance.pick(&all).copied().unwrap_or(CommitFault::Full);
@@ -137,7 +138,8 @@ impl World {
         let trimmed = self.trimmed.get(&partition).copied();
         let stands =
             |world: &Self, node: usize| world.nodes.get(node).and_then(|worker| worker.checkpoint(partition));
-        let usable = trimmed.is_none() || stands(self, node) >= trimmed;
+        let usable =
+            trimmed.is_none() || stands(self, node) >= trimmed || self.whole_snapshot(partition, None);
         let copies = self.chance.in_1000(self.profile.faults.copy_folder * 5);
         // An operator who does not know lets it fail first.
         if (usable && !copies) || (!usable && self.chance.one_in(4)) {
@@ -146,10 +148,12 @@ impl World {
         let from = (0..self.nodes.len()).filter(|other| trimmed.is_none() || stands(self, *other) >= trimmed);
         let from: Vec<usize> = from.collect();
         let Some(from) = self.chance.pick(&from).copied().filter(|from| *from != node) else { return };
-        let copy = self.nodes.get(from).and_then(|worker| worker.folders.get(&partition));
-        let Some(copy) = copy.map(crate::store::memory::Folder::copy) else { return };
-        if let Some(worker) = self.nodes.get_mut(node) {
-            worker.folders.insert(partition, copy);
+        let folder = self.nodes.get(from).map(|worker| worker.folders.folder(partition));
+        let Some(copy) = folder.filter(|folder| !folder.is_damaged()).map(|folder| folder.copy()) else {
+            return;
+        };
+        if let Some(worker) = self.nodes.get(node) {
+            worker.folders.put(partition, copy);
         }
         self.count("folder copied");
     }

@@ -40,6 +40,8 @@ fn worlds_of_very_many_seeds_hold() {
                     ("= taken", report.taken),
                     ("= replies", report.replies),
                     ("= checkpoints", report.checkpoints),
+                    ("= snapshots", report.snapshots),
+                    ("= restores", report.restores),
                     ("= poisoned", report.poisoned),
                 ] {
                     *total.entry(name).or_default() += count;

@@ -10,6 +10,7 @@ use super::oracle::Model;
 use super::profile::Profile;
 use super::readers::Readers;
 use super::traffic::{Shipment, Traffic};
+use crate::archive::memory::MemoryArchive;
 use crate::base::clock::Clock;
 use crate::base::hash::{Digest256, sha256};
 use crate::base::position::{Partition, Topic, TopicPartition};
@@ -18,7 +19,7 @@ use crate::log::{AppendError, Log, Stored};
 use crate::worker::owner::{End, OwnerTurn};
 use crate::worker::status::Phase;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Gateways and switches, which append requests.
@@ -32,6 +33,11 @@ pub(super) struct World {
     pub(super) time: Time,
     pub(super) log_clock: Arc<SimClock>,
     pub(super) log: MemoryLog,
+    pub(super) archive: MemoryArchive,
+    /// Objects that the simulation damaged or lost.
+    pub(super) rotten: BTreeSet<String>,
+    /// Manifests that came into force, by partition and number.
+    pub(super) in_force: BTreeSet<(Partition, u64)>,
     pub(super) nodes: Vec<Node>,
     /// Whose each partition is, as the group would say.
     pub(super) assigned: BTreeMap<Partition, usize>,
@@ -59,6 +65,7 @@ impl World {
         let time = Time::default();
         let log_clock = SimClock::new(&time, seed);
         let log = MemoryLog::new(profile.partitions, Arc::clone(&log_clock) as Arc<dyn Clock>);
+        let archive = MemoryArchive::new(SimClock::new(&time, seed) as Arc<dyn Clock>);
         let nodes = (0..profile.workers)
             .map(|number| Node::new(format!("worker-{number}"), &time, seed ^ (number as u64 + 1) << 32));
         let nodes = nodes.collect();
@@ -71,6 +78,9 @@ impl World {
             time,
             log_clock,
             log,
+            archive,
+            rotten: BTreeSet::new(),
+            in_force: BTreeSet::new(),
             nodes,
             assigned: BTreeMap::new(),
             zombies: Vec::new(),
@@ -144,12 +154,12 @@ impl World {
     /// Starts the process of a worker that has none.
     pub(super) fn start(&mut self, node: usize) -> Result<(), Breach> {
         let producer = Producer(self.next_producer);
-        let (log, told) = (self.log.clone(), Arc::clone(&self.told));
+        let (log, archive, told) = (self.log.clone(), self.archive.clone(), Arc::clone(&self.told));
         let Some(worker) = self.nodes.get_mut(node).filter(|worker| worker.process.is_none()) else {
             return Ok(());
         };
         self.next_producer += 1;
-        worker.start(&log, producer, &told, &mut self.chance)
+        worker.start(&log, Some(&archive), producer, &told, &mut self.chance)
     }
 
     /// A process ends without a word. Its appends still wait, and may land late.

@@ -101,12 +101,24 @@ metrics! {
         "Requests refused, at the gateway or by a shard";
     Requests: Counter "requests_total" ["route" "status"] "requests"
         "HTTP requests answered";
+    Restores: Counter "restores_total" [] "partitions"
+        "Partitions opened from a snapshot, their state here being lost, damaged or older";
     RuleErrors: Counter "rule_errors_total" [] "conditions"
         "Conditions that ended in an error";
     ShardPoisoned: Counter "shard_poisoned_total" [] "shards"
         "Shards closed to be opened again from their last checkpoint";
     SignalsFired: Counter "signals_fired_total" ["code"] "signals"
         "Signals fired; those of an organization's own pack count as own";
+    SnapshotAge: Gauge "snapshot_age_seconds" [] "seconds"
+        "Largest age of a partition's newest snapshot";
+    SnapshotBytes: Gauge "snapshot_bytes" [] "bytes"
+        "Files of the newest snapshots of all partitions";
+    SnapshotDuration: Histogram "snapshot_duration_seconds" [] "seconds"
+        "Time to verify a copy of the state, put it into the archive and read it back";
+    SnapshotFailures: Counter "snapshot_failures_total" [] "snapshots"
+        "Snapshots that failed";
+    SnapshotPutBytes: Counter "snapshot_uploaded_bytes_total" [] "bytes"
+        "What snapshots put into the archive, for most of their files are there already";
     StateBytes: Gauge "state_bytes" ["kind"] "bytes"
         "State of all partitions";
     TurnRecords: Histogram "turn_records" [] "records"

@@ -43,6 +43,10 @@ pub struct Telemetry {
     poisoned: Counter,
     connections: Gauge,
     checkpoint_bytes: Gauge,
+    snapshot_put: Counter,
+    snapshot_failures: Counter,
+    restores: Counter,
+    snapshot: Distribution,
     assess: Distribution,
     decision: Distribution,
     append: Distribution,
@@ -85,6 +89,10 @@ pub struct PartitionGauges {
     pub lag_ms: u64,
     /// Age of the newest checkpoint, if there is one.
     pub checkpoint_age_ms: Option<u64>,
+    /// Age of the newest snapshot, if there is one.
+    pub snapshot_age_ms: Option<u64>,
+    /// Bytes of its files.
+    pub snapshot_bytes: u64,
     /// Bytes of its state.
     pub state_bytes: u64,
 }
@@ -125,6 +133,10 @@ impl Telemetry {
             poisoned: counter(&recorder, Metric::ShardPoisoned, &[]),
             connections: gauge(&recorder, Metric::HttpConnections, vec![]),
             checkpoint_bytes: gauge(&recorder, Metric::CheckpointBytes, vec![]),
+            snapshot_put: counter(&recorder, Metric::SnapshotPutBytes, &[]),
+            snapshot_failures: counter(&recorder, Metric::SnapshotFailures, &[]),
+            restores: counter(&recorder, Metric::Restores, &[]),
+            snapshot: durations(Metric::SnapshotDuration)?,
             assess: durations(Metric::AssessDuration)?,
             decision: durations(Metric::DecisionDuration)?,
             append: durations(Metric::LogAppendDuration)?,
@@ -189,6 +201,22 @@ impl Telemetry {
         self.checkpoint.record(microseconds(spent), 1);
     }
 
+    /// A snapshot is in force; so many bytes were put into the archive for it.
+    pub fn snapshot(&self, put_bytes: u64, spent: Duration) {
+        self.snapshot_put.increment(put_bytes);
+        self.snapshot.record(microseconds(spent), 1);
+    }
+
+    /// A partition was opened from a snapshot.
+    pub fn restored(&self) {
+        self.restores.increment(1);
+    }
+
+    /// A snapshot failed.
+    pub fn snapshot_failed(&self) {
+        self.snapshot_failures.increment(1);
+    }
+
     /// A shard was poisoned.
     pub fn poisoned(&self) {
         self.poisoned.increment(1);
@@ -220,6 +248,11 @@ impl Telemetry {
         if let Some(age) = partitions.iter().filter_map(|of| of.checkpoint_age_ms).max() {
             set(Metric::CheckpointAge, vec![], float(age) / 1e3);
         }
+        if let Some(age) = partitions.iter().filter_map(|of| of.snapshot_age_ms).max() {
+            set(Metric::SnapshotAge, vec![], float(age) / 1e3);
+        }
+        let bytes = partitions.iter().map(|of| of.snapshot_bytes).fold(0, u64::saturating_add);
+        set(Metric::SnapshotBytes, vec![], float(bytes));
         let bytes = partitions.iter().map(|of| of.state_bytes).fold(0, u64::saturating_add);
         let kind = vec![Label::from_static_parts("kind", StateKind::Store.text())];
         set(Metric::StateBytes, kind, float(bytes));
@@ -230,7 +263,8 @@ impl Telemetry {
     #[must_use]
     pub fn render(&self) -> String {
         let mut page = self.handle.render();
-        for distribution in [&self.assess, &self.decision, &self.append, &self.checkpoint, &self.turn] {
+        let all = [&self.assess, &self.decision, &self.append, &self.checkpoint, &self.snapshot, &self.turn];
+        for distribution in all {
             distribution.render(&mut page);
         }
         page

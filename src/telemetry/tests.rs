@@ -21,7 +21,8 @@ fn names_say_kind_and_unit() {
         assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
         assert_eq!(name.ends_with("_total"), metric.kind() == Kind::Counter, "{name}");
         for unit in ["seconds", "bytes"] {
-            assert_eq!(name.ends_with(unit), metric.unit() == unit, "{name}");
+            let said = name.strip_suffix("_total").unwrap_or(name).ends_with(unit);
+            assert_eq!(said, metric.unit() == unit, "{name}");
         }
     }
 }
@@ -42,12 +43,17 @@ fn what_is_counted_is_shown() {
     telemetry.repeated();
     telemetry.connected();
     telemetry.checkpoint(4096, Duration::from_millis(3));
+    telemetry.snapshot(512, Duration::from_millis(30));
+    telemetry.snapshot_failed();
+    telemetry.restored();
     telemetry.observe(
         &[PartitionGauges {
             partition: 3,
             lag_records: 7,
             lag_ms: 1_500,
             checkpoint_age_ms: Some(2_000),
+            snapshot_age_ms: Some(60_000),
+            snapshot_bytes: 9_000,
             state_bytes: 9,
         }],
         5,
@@ -70,6 +76,11 @@ fn what_is_counted_is_shown() {
         "clausum_http_waiting 5",
         "clausum_checkpoint_bytes 4096",
         "clausum_checkpoint_age_seconds 2",
+        "clausum_snapshot_age_seconds 60",
+        "clausum_snapshot_bytes 9000",
+        "clausum_snapshot_uploaded_bytes_total 512",
+        "clausum_snapshot_failures_total 1",
+        "clausum_restores_total 1",
         "clausum_consumer_lag_records{partition=\"3\"} 7",
         "clausum_consumer_lag_seconds{partition=\"3\"} 1.5",
         "clausum_state_bytes{kind=\"store\"} 9",

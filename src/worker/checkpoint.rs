@@ -5,11 +5,12 @@ use crate::shard::core::Core;
 use crate::state::codec::{BadRow, Decoder, Encoder};
 use crate::state::key::Key;
 use crate::state::working::Frozen;
-use crate::store::{Store, StoreError, Write};
+use crate::store::{Export, Store, StoreError, Write};
 use crate::worker::outbox::Landed;
 use std::sync::Arc;
 
-const VERSION: u8 = 1;
+/// The version written.
+pub(super) const VERSION: u8 = 1;
 
 /// What a store's checkpoint says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,54 +61,72 @@ impl Meta {
     }
 }
 
-/// A checkpoint to be written by whoever has the time.
+/// A checkpoint to be written by whoever has the time, and copied if a snapshot is due.
 #[derive(Debug)]
-pub struct Job {
+pub struct Writing {
     pub(super) store: Arc<dyn Store>,
-    pub(super) frozen: Frozen,
+    /// What changed; none where only the copy is wanted.
+    pub(super) frozen: Option<Frozen>,
     pub(super) meta: Vec<u8>,
+    /// Whether to copy the store behind it.
+    pub(super) export: bool,
     pub(super) incarnation: u64,
 }
 
 /// A checkpoint that was written, or not.
 #[derive(Debug)]
-pub struct JobDone {
+pub struct Written {
     pub(super) incarnation: u64,
-    pub(super) generation: u64,
+    pub(super) generation: Option<u64>,
     pub(super) keys: Vec<Key>,
     pub(super) bytes: usize,
     pub(super) state_bytes: u64,
     pub(super) result: Result<(), StoreError>,
+    /// The copy, if one was wanted and the checkpoint was written.
+    pub(super) export: Option<Result<Box<dyn Export>, StoreError>>,
 }
 
-impl Job {
+impl Writing {
     /// Writes it. Takes as long as the disk takes.
     #[must_use]
-    pub fn run(self) -> JobDone {
-        let mut rows = self.frozen.rows;
-        // Ordered, so that equal states write equal batches; here, where nobody waits for it.
-        rows.sort_unstable_by_key(|(key, _)| *key);
-        rows.dedup_by_key(|(key, _)| *key);
-        let mut keys = Vec::with_capacity(rows.len());
-        let mut writes = Vec::with_capacity(rows.len());
-        let mut bytes = self.meta.len();
-        for (key, row) in rows {
-            let value = row.map(|row| row.encode());
-            let write = Write { key: key.encode(), value };
-            bytes += write.key.len() + write.value.as_ref().map_or(0, Vec::len);
-            writes.push(write);
-            keys.push(key);
-        }
-        let result = self.store.commit(writes, &self.meta);
-        JobDone {
+    pub(super) fn write(self) -> Written {
+        let generation = self.frozen.as_ref().map(|frozen| frozen.generation);
+        let mut written = Written {
             incarnation: self.incarnation,
-            generation: self.frozen.generation,
-            keys,
-            bytes,
-            state_bytes: self.store.size_bytes(),
-            result,
+            generation,
+            keys: Vec::new(),
+            bytes: 0,
+            state_bytes: 0,
+            result: Ok(()),
+            export: None,
+        };
+        if let Some(frozen) = self.frozen {
+            let writes = encode(frozen, &mut written.keys);
+            let rows = writes.iter().map(|write| write.key.len() + write.value.as_ref().map_or(0, Vec::len));
+            written.bytes = self.meta.len() + rows.sum::<usize>();
+            written.result = self.store.commit(writes, &self.meta);
         }
+        if self.export && written.result.is_ok() {
+            written.export = Some(self.store.export());
+        }
+        written.state_bytes = self.store.size_bytes();
+        written
     }
+}
+
+/// The writes of a frozen state, and their keys. Ordered, so that equal states write equal batches; here,
+/// where nobody waits for it.
+fn encode(frozen: Frozen, keys: &mut Vec<Key>) -> Vec<Write> {
+    let mut rows = frozen.rows;
+    rows.sort_unstable_by_key(|(key, _)| *key);
+    rows.dedup_by_key(|(key, _)| *key);
+    let mut writes = Vec::with_capacity(rows.len());
+    keys.reserve(rows.len());
+    for (key, row) in rows {
+        writes.push(Write { key: key.encode(), value: row.map(|row| row.encode()) });
+        keys.push(key);
+    }
+    writes
 }
 
 /// A checkpoint under way.

@@ -10,8 +10,7 @@ use crate::log::memory::{Handle, MemoryLog, Producer};
 use crate::log::{Log, PollLimit, Reader, Stored};
 use crate::shard::effects::{DirectoryChange, Note, Reply};
 use crate::shard::engine::{Engines, SHIPPED_VERSION};
-use crate::store::Store;
-use crate::store::memory::Folder;
+use crate::store::memory::{Folder, Folders};
 use crate::wire::envelope::{RecordType, product_record};
 use crate::wire::internal::{self, Genesis, OrganizationPut};
 use crate::worker::owner::{End, Owner, OwnerTurn};
@@ -65,6 +64,9 @@ impl Notes for Nobody {
     fn note(&self, _: &Note) {}
     fn turn(&self, _: usize, _: std::time::Duration) {}
     fn checkpoint(&self, _: usize, _: usize, _: std::time::Duration) {}
+    fn snapshot(&self, _: u64, _: std::time::Duration) {}
+    fn restored(&self) {}
+    fn snapshot_failed(&self) {}
     fn poisoned(&self) {}
 }
 
@@ -75,12 +77,13 @@ impl Local {
     /// The shard could not begin.
     pub fn new(clock: Arc<dyn Clock>, engines: Engines, options: Options) -> Result<Self, String> {
         let log = MemoryLog::auto_flush(1, Arc::clone(&clock)).handle(Producer(0));
-        let folder = Folder::default();
-        let store = folder.clone();
+        let stores = Folders::default();
+        let folder = stores.folder(Partition(0));
         let replies = Arc::new(Kept::default());
         let parts = Parts {
             log: Arc::new(log.clone()),
-            open_store: Arc::new(move |_| Ok(Arc::new(store.open()?) as Arc<dyn Store>)),
+            stores: Arc::new(stores),
+            archive: None,
             engines,
             clock,
             replies: Arc::clone(&replies) as Arc<dyn Replies>,
@@ -165,7 +168,7 @@ impl Local {
         loop {
             let turn = self.owner.turn();
             if let Some(job) = self.owner.take_job() {
-                self.owner.checkpointed(job.run());
+                self.owner.finished(job.run());
                 continue;
             }
             match turn {

@@ -6,23 +6,28 @@
 
 pub mod ack;
 pub mod checkpoint;
+pub mod job;
 pub mod local;
 pub mod outbox;
 pub mod owner;
 pub mod recover;
+pub mod restore;
+pub mod snapshot;
 pub mod status;
 pub mod thread;
 
+mod opening;
 mod running;
 mod turn;
 
+use crate::archive::Archive;
 use crate::base::clock::Clock;
 use crate::base::position::Partition;
 use crate::base::signal::Signal;
 use crate::log::Log;
 use crate::shard::effects::{DirectoryChange, Note, Reply};
 use crate::shard::engine::Engines;
-use crate::store::{Store, StoreError};
+use crate::store::Stores;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -48,20 +53,25 @@ pub trait Notes: Send + Sync + Debug {
     fn turn(&self, records: usize, spent: std::time::Duration);
     /// A checkpoint of this many rows and bytes became durable.
     fn checkpoint(&self, rows: usize, bytes: usize, spent: std::time::Duration);
+    /// A snapshot is in force; so many bytes were put into the archive for it.
+    fn snapshot(&self, put_bytes: u64, spent: std::time::Duration);
+    /// A partition was opened from a snapshot.
+    fn restored(&self);
+    /// A snapshot failed.
+    fn snapshot_failed(&self);
     /// A shard was poisoned.
     fn poisoned(&self);
 }
-
-/// Opens the store of a partition.
-pub type OpenStore = Arc<dyn Fn(Partition) -> Result<Arc<dyn Store>, StoreError> + Send + Sync>;
 
 /// What a worker works with.
 #[derive(Clone)]
 pub struct Parts {
     /// The log.
     pub log: Arc<dyn Log>,
-    /// Opens stores.
-    pub open_store: OpenStore,
+    /// The stores here.
+    pub stores: Arc<dyn Stores>,
+    /// Where snapshots go and come from; none where nothing is to outlive the stores.
+    pub archive: Option<Arc<dyn Archive>>,
     /// Engine versions this binary runs.
     pub engines: Engines,
     /// Time and randomness.
@@ -93,6 +103,16 @@ pub struct Options {
     pub checkpoint_ms: u64,
     /// Changed rows after which a checkpoint does not wait for its time.
     pub checkpoint_rows: usize,
+    /// Milliseconds between snapshots.
+    pub snapshot_ms: u64,
+    /// Bytes of log after which a snapshot does not wait for its time.
+    pub snapshot_bytes: u64,
+    /// Milliseconds until a snapshot that failed is tried again.
+    pub snapshot_again_ms: u64,
+    /// For how many days the last snapshot of each is kept, as long as the log holds its position.
+    pub snapshot_days: u32,
+    /// Milliseconds that an opening waits for the archive where the state here would do.
+    pub archive_wait_ms: u64,
     /// Rows kept in memory.
     pub resident_rows: usize,
     /// Milliseconds until a parked shard tries again.
@@ -110,6 +130,11 @@ impl Default for Options {
             turn_records: crate::base::limits::TURN_RECORDS,
             checkpoint_ms: 5_000,
             checkpoint_rows: 40_000,
+            snapshot_ms: 600_000,
+            snapshot_bytes: 1 << 30,
+            snapshot_again_ms: 60_000,
+            snapshot_days: 30,
+            archive_wait_ms: 5_000,
             resident_rows: 400_000,
             park_ms: 300_000,
             announce_again_ms: 100,

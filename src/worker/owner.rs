@@ -1,26 +1,17 @@
 //! One owned partition, from its announcement to its leaving, as a state machine without a thread.
 
-use crate::base::hash::Digest256;
-use crate::base::id::OrgId;
-use crate::base::position::{Offset, OutputRef, Partition, Topic, TopicPartition};
-use crate::log::Appended;
-use crate::shard::Shard;
-use crate::shard::core::Core;
-use crate::shard::effects::DirectoryChange;
-use crate::state::key::{Kind, prefix};
-use crate::state::row::Row;
-use crate::store::Store;
-use crate::wire::envelope::{RecordType, product_record};
-use crate::wire::internal::{self, Announce};
-use crate::worker::ack::{Ack, Inbox};
-use crate::worker::checkpoint::{Job, JobDone, Meta, Progress};
-use crate::worker::outbox::{Landed, Outbox};
-use crate::worker::recover::{self, Plan};
+use crate::base::position::{Offset, Partition, Topic, TopicPartition};
+use crate::store::StoreError;
+use crate::worker::ack::Inbox;
+use crate::worker::checkpoint::Written;
+use crate::worker::job::{Job, JobDone};
+use crate::worker::opening::Restoring;
 use crate::worker::running::{Failure, Running};
+use crate::worker::snapshot::pace::Pace;
+use crate::worker::snapshot::take::{Of, Taking, TakingDone, Trouble};
 use crate::worker::status::{Phase, Status};
 use crate::worker::turn::Turned;
 use crate::worker::{Options, Parts};
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,18 +19,23 @@ use std::time::Duration;
 const TRIES: u32 = 3;
 /// Half of the first wait before a poisoned shard is opened again; doubles.
 const POISON_MS: u64 = 50;
-/// Rows of one scan.
-const SCAN: usize = 1_024;
 
 /// One owned partition.
 #[derive(Debug)]
 pub struct Owner {
-    parts: Parts,
-    options: Options,
-    partition: Partition,
-    status: Arc<Status>,
-    stage: Stage,
-    incarnation: u64,
+    pub(super) parts: Parts,
+    pub(super) options: Options,
+    pub(super) partition: Partition,
+    pub(super) status: Arc<Status>,
+    pub(super) stage: Stage,
+    /// Counts openings, and tells what was asked for in one from what was in another.
+    pub(super) incarnation: u64,
+    /// When snapshots are due.
+    pub(super) pace: Pace,
+    /// A snapshot to be taken by others.
+    snapshot: Option<Box<Taking>>,
+    /// The store here is damaged, and to be set aside before it is opened again.
+    pub(super) aside: bool,
     failures: Failures,
     closing: bool,
     /// The engine version that the log asks for and this binary has not.
@@ -49,11 +45,13 @@ pub struct Owner {
 }
 
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// To be opened at this time.
     Waiting(Duration),
     /// Announced, not yet acknowledged; perhaps with the state held at a foreign announcement.
     Announcing { inbox: Arc<Inbox>, nonce: String, held: Option<Box<Running>> },
+    /// Announced; looking for what to begin from.
+    Restoring(Box<Restoring>),
     /// Superseded; announces again at this time.
     Held(Box<Running>, Duration),
     /// Open.
@@ -106,6 +104,9 @@ impl Owner {
             status,
             stage: Stage::Waiting(Duration::ZERO),
             incarnation: 0,
+            pace: Pace::default(),
+            snapshot: None,
+            aside: false,
             failures: Failures::default(),
             closing: false,
             needs: None,
@@ -130,30 +131,108 @@ impl Owner {
         self.closing = true;
     }
 
-    /// A checkpoint to be written, if there is one; its outcome goes to [`Owner::checkpointed`].
+    /// Something to be done for it, if there is any; what becomes of it goes to [`Owner::finished`].
     pub fn take_job(&mut self) -> Option<Job> {
-        match &mut self.stage {
-            Stage::Running(running) | Stage::Held(running, _) => running.job.take(),
+        let job = match &mut self.stage {
+            Stage::Running(running) | Stage::Held(running, _) => running.job.take().map(Job::Checkpoint),
+            Stage::Restoring(restoring) => restoring.take_job().map(Job::Restore),
             Stage::Waiting(_) | Stage::Announcing { .. } | Stage::Ended(_) => None,
+        };
+        job.or_else(|| self.snapshot.take().map(Job::Snapshot))
+    }
+
+    /// Takes what became of a job.
+    pub fn finished(&mut self, done: JobDone) {
+        let taken = match done {
+            JobDone::Checkpoint(done) => self.checkpointed(*done),
+            JobDone::Snapshot(done) => self.snapshotted(*done),
+            JobDone::Restore(done) => self.restored(*done),
+        };
+        if let Err(failure) = taken {
+            self.fail(&failure);
         }
     }
 
     /// Takes the outcome of a checkpoint's writing; that of an earlier life is nothing to this one.
-    pub fn checkpointed(&mut self, done: JobDone) {
+    fn checkpointed(&mut self, mut done: Written) -> Result<(), Failure> {
         let running = match &mut self.stage {
             Stage::Running(running) | Stage::Held(running, _) => running,
             Stage::Announcing { held: Some(running), .. } => running,
-            Stage::Waiting(_) | Stage::Announcing { .. } | Stage::Ended(_) => return,
+            Stage::Waiting(_) | Stage::Announcing { .. } | Stage::Restoring(_) | Stage::Ended(_) => {
+                return Ok(());
+            }
         };
         if running.incarnation != done.incarnation {
-            return;
+            return Ok(());
         }
-        match running.checkpointed(done, &self.parts) {
-            Ok(state_bytes) => {
-                let now = self.parts.clock.now().0.max(0).unsigned_abs();
-                self.status.set_checkpoint(now, state_bytes);
+        running.checkpointed(&done, &self.parts)?;
+        if done.generation.is_some() {
+            let now = self.parts.clock.now().0.max(0).unsigned_abs();
+            self.status.set_checkpoint(now, done.state_bytes);
+        }
+        match (done.export.take(), self.parts.archive.clone()) {
+            (Some(Ok(export)), Some(archive)) => {
+                self.snapshot = Some(Box::new(Taking::new(Of {
+                    archive,
+                    log: Arc::clone(&self.parts.log),
+                    clock: Arc::clone(&self.parts.clock),
+                    partition: self.partition,
+                    epoch: running.epoch,
+                    export,
+                    days: self.options.snapshot_days,
+                    cache: std::mem::take(&mut self.pace.cache),
+                })));
+                Ok(())
             }
-            Err(failure) => self.fail(&failure),
+            (Some(Err(error)), _) => self.no_snapshot(&error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes what became of a snapshot; what is in force is so whoever put it there.
+    fn snapshotted(&mut self, done: TakingDone) -> Result<(), Failure> {
+        self.pace.cache = done.cache;
+        match done.result {
+            Ok(taken) => {
+                if let Some(mark) = taken.newest.first() {
+                    let (number, position, bytes) = (mark.number, mark.position.0, mark.bytes);
+                    let put = taken.put_bytes;
+                    tracing::info!(partition = self.partition.0, number, position, bytes, put, "snapshot");
+                }
+                self.parts.notes.snapshot(taken.put_bytes, taken.spent);
+                self.status.set_snapshots(&taken.newest);
+                self.pace.took(taken.newest);
+                Ok(())
+            }
+            Err(trouble) => {
+                let own = self.running().is_some_and(|running| running.epoch == done.epoch);
+                match self.no_snapshot(&trouble) {
+                    Err(failure) if own => Err(failure),
+                    Ok(()) | Err(_) => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Says so. Where the copy is damaged, so is the store.
+    fn no_snapshot(&mut self, trouble: &Trouble) -> Result<(), Failure> {
+        self.pace.failed(self.parts.clock.elapsed(), &self.options);
+        if let Trouble::Superseded(_) = trouble {
+            tracing::info!(partition = self.partition.0, %trouble, "no snapshot");
+            return Ok(());
+        }
+        tracing::warn!(partition = self.partition.0, %trouble, "a snapshot failed");
+        self.parts.notes.snapshot_failed();
+        match trouble {
+            Trouble::Store(damaged @ StoreError::Damaged { .. }) => Err(damaged.clone().into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn running(&self) -> Option<&Running> {
+        match &self.stage {
+            Stage::Running(running) | Stage::Held(running, _) => Some(running),
+            Stage::Waiting(_) | Stage::Announcing { .. } | Stage::Restoring(_) | Stage::Ended(_) => None,
         }
     }
 
@@ -162,7 +241,7 @@ impl Owner {
         let now = self.parts.clock.elapsed();
         let stage = std::mem::replace(&mut self.stage, Stage::Waiting(now));
         let moved = match stage {
-            Stage::Waiting(_) | Stage::Held(..) if self.closing => {
+            Stage::Waiting(_) | Stage::Held(..) | Stage::Restoring(_) if self.closing => {
                 self.stage = Stage::Ended(self.end());
                 Ok(OwnerTurn::Ended(self.end()))
             }
@@ -173,6 +252,7 @@ impl Owner {
             Stage::Waiting(_) => self.announce(None),
             Stage::Held(running, _) => self.announce(Some(running)),
             Stage::Announcing { inbox, nonce, held } => self.announcing(inbox, nonce, held),
+            Stage::Restoring(restoring) => self.restoring(restoring),
             Stage::Running(running) => self.run(running),
             Stage::Ended(end) => {
                 self.stage = Stage::Ended(end.clone());
@@ -204,6 +284,7 @@ impl Owner {
             return;
         }
         self.parts.notes.poisoned();
+        self.aside |= matches!(failure, Failure::Damaged(_));
         // What is behind the checkpoint will be read again, and may have come to another end by then.
         self.needs = None;
         let at = Some(Offset(self.status.applied()));
@@ -223,127 +304,17 @@ impl Owner {
         }
     }
 
-    /// Appends an announcement. From its acknowledgement on the partition is this owner's.
-    fn announce(&mut self, held: Option<Box<Running>>) -> Result<OwnerTurn, Failure> {
-        let mut random = [0; 32];
-        let entropy = self.parts.clock.entropy(&mut random);
-        entropy.map_err(|error| Failure::Poison(error.to_string()))?;
-        let nonce = Digest256(random).to_string();
-        let engines = self.parts.engines.versions();
-        let body = Announce { worker: self.options.name.clone(), nonce: nonce.clone(), engines };
-        let record =
-            product_record(OrgId::INSTALLATION, RecordType::Announce, &internal::write(&body), &nonce)
-                .map_err(|error| Failure::Poison(error.to_string()))?;
-        let inbox = Inbox::new(&self.parts.signal);
-        let to = TopicPartition::new(Topic::Requests, self.partition);
-        match self.parts.log.append(to, vec![record], inbox.done(Ack::Announced)) {
-            Ok(()) => self.stage = Stage::Announcing { inbox, nonce, held },
-            Err(crate::log::AppendError::Closed(why)) => return Err(Failure::Log(why)),
-            Err(_) => {
-                let again =
-                    self.parts.clock.elapsed() + Duration::from_millis(self.options.announce_again_ms);
-                self.stage = match held {
-                    Some(running) => Stage::Held(running, again),
-                    None => Stage::Waiting(again),
-                };
-            }
-        }
-        Ok(OwnerTurn::Busy)
-    }
-
-    fn announcing(
-        &mut self,
-        inbox: Arc<Inbox>,
-        nonce: String,
-        held: Option<Box<Running>>,
-    ) -> Result<OwnerTurn, Failure> {
-        let acks = inbox.take();
-        let announced = acks.into_iter().find_map(|ack| match ack {
-            Ack::Announced(result) => Some(result),
-            Ack::Outputs(..) => None,
-        });
-        match announced {
-            None => {
-                self.stage = Stage::Announcing { inbox, nonce, held };
-                Ok(OwnerTurn::Idle(Duration::from_secs(1)))
-            }
-            Some(Ok(appended)) => {
-                let running = self.recover(&appended, nonce, inbox, held)?;
-                self.stage = Stage::Running(running);
-                Ok(OwnerTurn::Busy)
-            }
-            Some(Err(crate::log::AppendError::Closed(why))) => Err(Failure::Log(why)),
-            Some(Err(_)) => {
-                let again =
-                    self.parts.clock.elapsed() + Duration::from_millis(self.options.announce_again_ms);
-                self.stage = match held {
-                    Some(running) => Stage::Held(running, again),
-                    None => Stage::Waiting(again),
-                };
-                Ok(OwnerTurn::Busy)
-            }
-        }
-    }
-
-    /// Opens the partition behind an acknowledged announcement, from what is held or from the store.
-    fn recover(
-        &mut self,
-        announced: &Appended,
-        nonce: String,
-        inbox: Arc<Inbox>,
-        held: Option<Box<Running>>,
-    ) -> Result<Box<Running>, Failure> {
-        let log = &*self.parts.log;
-        if let Some(mut running) = held {
-            let landed = recover::read_tails(log, self.partition, running.outbox.landed())?;
-            running.outbox.restart(landed);
-            running.emitted = outputs(landed);
-            (running.epoch, running.nonce, running.inbox) = (announced.first, nonce, inbox);
-            return Ok(running);
-        }
-        self.incarnation += 1;
-        let store = (self.parts.open_store)(self.partition)?;
-        let checkpoint = match store.checkpoint()? {
-            Some(bytes) => Some(Meta::decode(&bytes).map_err(|bad| Failure::Poison(bad.to_string()))?),
-            None => None,
-        };
-        let found = recover::look(log, self.partition, checkpoint)?;
-        let start = found.bounds.start;
-        let (core, known) = match recover::plan(found) {
-            Plan::FromStart => (Core::default(), [None; 3]),
-            Plan::FromCheckpoint(meta) => (meta.core, meta.outputs),
-            Plan::Refuse(refused) => return Err(Failure::Poison(refused.to_string())),
-        };
-        self.parts.directory.opened(self.partition, directory(&*store)?);
-        let landed = recover::read_tails(log, self.partition, known)?;
-        let next = core.next().max(start);
-        let reader = log.reader(TopicPartition::new(Topic::Requests, self.partition), next)?;
-        tracing::info!(partition = self.partition.0, epoch = announced.first.0, from = next.0, "opening");
-        let shard = Shard::new(self.partition, self.parts.log.partitions(), self.parts.engines.clone(), core);
-        Ok(Box::new(Running {
-            partition: self.partition,
-            frozen_next: shard.core().next(),
-            shard,
-            store,
-            reader,
-            epoch: announced.first,
-            nonce,
-            inbox,
-            outbox: Outbox::new(landed),
-            emitted: outputs(landed),
-            carried: VecDeque::new(),
-            reached: None,
-            wanted: None,
-            progress: Progress::None,
-            job: None,
-            frozen_at: self.parts.clock.elapsed(),
-            incarnation: self.incarnation,
-        }))
-    }
-
     fn run(&mut self, mut running: Box<Running>) -> Result<OwnerTurn, Failure> {
         let closing = self.closing || self.needs.is_some();
-        let turned = running.turn(&self.parts, &self.options, closing)?;
+        let now = self.parts.clock.elapsed();
+        let core = running.shard.core();
+        let position = core.genesis.and(core.applied).map(|applied| applied.offset);
+        let copy = self.parts.archive.is_some() && self.pace.is_due(position, now, &self.options);
+        let turned = running.turn(&self.parts, &self.options, (closing, copy))?;
+        self.pace.applied(std::mem::take(&mut running.applied_bytes));
+        if running.job.as_ref().is_some_and(|job| job.export) {
+            self.pace.begun(now, &self.options);
+        }
         self.tell(&running)?;
         match turned {
             Turned::Superseded => {
@@ -387,31 +358,4 @@ impl Owner {
         }
         Ok(())
     }
-}
-
-fn outputs(landed: [Option<Landed>; 3]) -> [Option<OutputRef>; 3] {
-    landed.map(|landed| landed.map(|landed| landed.output))
-}
-
-/// What gateways are to know, from the rows of a store; what is behind its checkpoint follows as changes.
-fn directory(store: &dyn Store) -> Result<Vec<DirectoryChange>, Failure> {
-    let mut entries = Vec::new();
-    for kind in [Kind::Organization, Kind::ApiKey] {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let rows = store.scan(&prefix(kind), after.as_deref(), SCAN)?;
-            let Some((last, _)) = rows.last() else { break };
-            after = Some(last.clone());
-            for (key, value) in rows {
-                let row = Row::decode(kind, &value).map_err(|bad| Failure::Poison(bad.to_string()))?;
-                let org = key.get(1..17).and_then(|bytes| bytes.try_into().ok()).map(OrgId::from_bytes);
-                match (row, org) {
-                    (Row::Organization(org), _) => entries.push(DirectoryChange::Organization(org)),
-                    (Row::ApiKey(key), Some(org)) => entries.push(DirectoryChange::ApiKey(org, key)),
-                    _ => {}
-                }
-            }
-        }
-    }
-    Ok(entries)
 }

@@ -9,7 +9,7 @@ use crate::state::key::Key;
 use crate::state::working::Damaged;
 use crate::store::{Store, StoreError};
 use crate::worker::ack::Inbox;
-use crate::worker::checkpoint::{Job, Progress};
+use crate::worker::checkpoint::{Progress, Writing};
 use crate::worker::outbox::Outbox;
 use std::collections::VecDeque;
 use std::fmt;
@@ -38,7 +38,9 @@ pub(super) struct Running {
     /// A row that a step found unread.
     pub(super) wanted: Option<Key>,
     pub(super) progress: Progress,
-    pub(super) job: Option<Job>,
+    pub(super) job: Option<Box<Writing>>,
+    /// Bytes of requests applied and outputs emitted since somebody took them.
+    pub(super) applied_bytes: u64,
     /// When the last checkpoint was frozen.
     pub(super) frozen_at: Duration,
     /// Where it stood.
@@ -51,6 +53,8 @@ pub(super) struct Running {
 pub(super) enum Failure {
     /// The shard is to be opened again from its checkpoint.
     Poison(String),
+    /// So it is, and what is stored is damaged: it is to be set aside before.
+    Damaged(String),
     /// The log failed for good; so does the process.
     Log(String),
 }
@@ -59,6 +63,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Poison(why) => write!(f, "poisoned: {why}"),
+            Failure::Damaged(why) => write!(f, "poisoned by a damaged state: {why}"),
             Failure::Log(why) => write!(f, "the log failed: {why}"),
         }
     }
@@ -72,13 +77,18 @@ impl From<BrokenState> for Failure {
 
 impl From<Damaged> for Failure {
     fn from(damaged: Damaged) -> Self {
-        Failure::Poison(damaged.to_string())
+        Failure::Damaged(damaged.to_string())
     }
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Failure::Poison(error.to_string())
+        match error {
+            StoreError::Damaged { .. } => Failure::Damaged(error.to_string()),
+            StoreError::Full | StoreError::Locked(_) | StoreError::Failed(_) => {
+                Failure::Poison(error.to_string())
+            }
+        }
     }
 }
 

@@ -1,6 +1,19 @@
 //! How an owned partition is doing, for whoever asks: written by its owner, read by anyone.
 
+use crate::base::position::Offset;
+use crate::worker::snapshot::Mark;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// What the log must keep, so that the partition can begin from either of its newest two snapshots: nothing
+/// below these offsets is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Of the requests topic.
+    pub requests: Offset,
+    /// Of the output topics, in the order of [`Topic::OUTPUTS`](crate::base::position::Topic::OUTPUTS).
+    pub outputs: [Offset; 3],
+}
 
 /// What an owned partition is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +45,11 @@ pub struct Status {
     checkpoint_at: AtomicU64,
     /// Bytes of the store.
     state_bytes: AtomicU64,
+    /// Wall time of the newest snapshot, epoch milliseconds; 0 for none.
+    snapshot_at: AtomicU64,
+    /// Bytes of its files.
+    snapshot_bytes: AtomicU64,
+    keep: Mutex<Option<Keep>>,
 }
 
 impl Status {
@@ -75,6 +93,35 @@ impl Status {
     #[must_use]
     pub fn state_bytes(&self) -> u64 {
         self.state_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Wall time of the newest snapshot in epoch milliseconds, 0 for none.
+    #[must_use]
+    pub fn snapshot_at(&self) -> u64 {
+        self.snapshot_at.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the newest snapshot's files.
+    #[must_use]
+    pub fn snapshot_bytes(&self) -> u64 {
+        self.snapshot_bytes.load(Ordering::Relaxed)
+    }
+
+    /// What the log must keep for the older of the newest two snapshots. None while there are fewer, or as
+    /// long as the archive was not seen: then everything is needed.
+    #[must_use]
+    pub fn keep(&self) -> Option<Keep> {
+        *self.keep.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest two snapshots, the newest first.
+    pub(super) fn set_snapshots(&self, newest: &[Mark]) {
+        let (at, bytes) =
+            newest.first().map_or((0, 0), |mark| (mark.taken_at.0.max(0).unsigned_abs(), mark.bytes));
+        self.snapshot_at.store(at, Ordering::Relaxed);
+        self.snapshot_bytes.store(bytes, Ordering::Relaxed);
+        let keep = crate::worker::snapshot::keep(newest);
+        *self.keep.lock().unwrap_or_else(PoisonError::into_inner) = keep;
     }
 
     pub(super) fn set_phase(&self, phase: Phase) {

@@ -1,9 +1,10 @@
-//! A worker for real: one thread that turns every partition it owns, one that writes checkpoints.
+//! A worker for real: one thread that turns every partition it owns, and one each that writes checkpoints,
+//! takes snapshots, and finds what partitions begin from, so that none of these waits for another.
 
 use crate::base::position::Partition;
 use crate::base::signal::Signal;
 use crate::log::{Assignment, Membership, ReleaseSlot};
-use crate::worker::checkpoint::{Job, JobDone};
+use crate::worker::job::{Job, JobDone, Step};
 use crate::worker::owner::{End, Owner, OwnerTurn};
 use crate::worker::status::Status;
 use crate::worker::{Options, Parts};
@@ -66,21 +67,19 @@ impl Worker {
         let membership = parts.log.join(&parts.signal).map_err(|error| error.to_string())?;
         let statuses: Vec<(Partition, Arc<Status>)> =
             (0..parts.log.partitions()).map(|number| (Partition(number), Arc::default())).collect();
-        let (jobs, waiting) = channel();
-        let (written, outcomes) = channel();
+        let (told, outcomes) = channel();
         let (stop, signal) = (Arc::new(AtomicBool::new(false)), Arc::clone(&parts.signal));
-        let done_signal = Arc::clone(&signal);
-        let writer = Builder::new()
-            .name("checkpoints".to_owned())
-            .spawn(move || write_checkpoints(&waiting, &written, &done_signal))
-            .map_err(|error| error.to_string())?;
+        let (checkpoints, writer) = hand("checkpoints", &told, &signal, None)?;
+        let (snapshots, taker) = hand("snapshots", &told, &signal, Some(&stop))?;
+        let (restores, finder) = hand("restores", &told, &signal, Some(&stop))?;
+        let hands = Hands { checkpoints, snapshots, restores };
         let mut group = Group {
             parts,
             options,
             membership,
             statuses: statuses.clone(),
             owners: Vec::new(),
-            jobs,
+            hands,
             outcomes,
             stop: Arc::clone(&stop),
         };
@@ -92,7 +91,7 @@ impl Worker {
                 ended(exit);
             })
             .map_err(|error| error.to_string())?;
-        Ok(Self { statuses, stop, signal, threads: vec![turner, writer] })
+        Ok(Self { statuses, stop, signal, threads: vec![turner, writer, taker, finder] })
     }
 
     /// How each partition of the log is doing, by its number.
@@ -101,8 +100,8 @@ impl Worker {
         &self.statuses
     }
 
-    /// Stops: what was polled is applied and emitted, a last checkpoint is written, and both threads
-    /// have ended when this returns.
+    /// Stops: what was polled is applied and emitted, a last checkpoint is written, and all threads have
+    /// ended when this returns. A snapshot under way is left as it is, which is out of force.
     pub fn stop(self) {
         self.stop.store(true, Ordering::Release);
         self.signal.raise();
@@ -115,15 +114,66 @@ impl Worker {
     }
 }
 
-/// A checkpoint of one of the group's partitions.
+/// Something of one of the group's partitions.
 type Tagged<T> = (Partition, T);
 
-fn write_checkpoints(jobs: &Receiver<Tagged<Job>>, written: &Sender<Tagged<JobDone>>, signal: &Signal) {
-    while let Ok((partition, job)) = jobs.recv() {
-        if written.send((partition, job.run())).is_err() {
+/// Who does the jobs of each kind.
+struct Hands {
+    checkpoints: Sender<Tagged<Job>>,
+    snapshots: Sender<Tagged<Job>>,
+    restores: Sender<Tagged<Job>>,
+}
+
+impl Hands {
+    /// Gives a job away; false if there is nobody to do it.
+    fn give(&self, of: Partition, job: Job) -> bool {
+        let to = match &job {
+            Job::Checkpoint(_) => &self.checkpoints,
+            Job::Snapshot(_) => &self.snapshots,
+            Job::Restore(_) => &self.restores,
+        };
+        to.send((of, job)).is_ok()
+    }
+}
+
+/// A thread that does jobs one after the other; of a partition there is never more than one of a kind, or two
+/// looks. Where it may `stop`, it does so between two steps of a job.
+fn hand(
+    name: &str,
+    told: &Sender<Tagged<JobDone>>,
+    signal: &Arc<Signal>,
+    stop: Option<&Arc<AtomicBool>>,
+) -> Result<(Sender<Tagged<Job>>, JoinHandle<()>), String> {
+    let (jobs, waiting) = channel();
+    let (told, signal, stop) = (told.clone(), Arc::clone(signal), stop.map(Arc::clone));
+    let thread = Builder::new().name(name.to_owned()).spawn(move || {
+        let stopped = || stop.as_ref().is_some_and(|stop| stop.load(Ordering::Acquire));
+        work(&waiting, &stopped, |done| {
+            let heard = told.send(done).is_ok();
+            signal.raise();
+            heard
+        });
+    });
+    Ok((jobs, thread.map_err(|error| error.to_string())?))
+}
+
+fn work(
+    waiting: &Receiver<Tagged<Job>>,
+    stopped: &dyn Fn() -> bool,
+    mut tell: impl FnMut(Tagged<JobDone>) -> bool,
+) {
+    while let Ok((partition, job)) = waiting.recv() {
+        let mut step = Step::More(job);
+        let done = loop {
+            match step {
+                Step::More(_) if stopped() => break None,
+                Step::More(job) => step = job.step(),
+                Step::Done(done) => break Some(done),
+            }
+        };
+        if done.is_some_and(|done| !tell((partition, done))) {
             return;
         }
-        signal.raise();
     }
 }
 
@@ -133,7 +183,7 @@ struct Group {
     membership: Box<dyn Membership>,
     statuses: Vec<(Partition, Arc<Status>)>,
     owners: Vec<(Owner, Option<ReleaseSlot>)>,
-    jobs: Sender<Tagged<Job>>,
+    hands: Hands,
     outcomes: Receiver<Tagged<JobDone>>,
     stop: Arc<AtomicBool>,
 }
@@ -145,7 +195,7 @@ impl Group {
             self.follow_assignments();
             while let Ok((partition, done)) = self.outcomes.try_recv() {
                 if let Some((owner, _)) = self.owners.iter_mut().find(|(o, _)| o.partition() == partition) {
-                    owner.checkpointed(done);
+                    owner.finished(done);
                 }
             }
             let stopping = self.stop.load(Ordering::Acquire) || exit != Exit::Stopped;
@@ -193,16 +243,16 @@ impl Group {
     /// Turns every owner once. Tells how long nothing will be to do, or nothing if there is more now.
     fn turn_all(&mut self, exit: &mut Exit) -> Option<Duration> {
         let mut wait = Some(Duration::from_secs(1));
-        let jobs = &self.jobs;
+        let hands = &self.hands;
         self.owners.retain_mut(|(owner, _)| {
             let turn = catch_unwind(AssertUnwindSafe(|| owner.turn())).unwrap_or_else(|_| {
                 owner.panicked();
                 OwnerTurn::Busy
             });
-            if let Some(job) = owner.take_job()
-                && jobs.send((owner.partition(), job)).is_err()
-            {
-                owner.panicked();
+            while let Some(job) = owner.take_job() {
+                if !hands.give(owner.partition(), job) {
+                    owner.panicked();
+                }
             }
             match turn {
                 OwnerTurn::Busy => wait = None,

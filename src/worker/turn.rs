@@ -7,11 +7,14 @@ use crate::shard::decode::Planned;
 use crate::shard::effects::Effects;
 use crate::shard::{Stepped, Stop};
 use crate::state::key::Key;
+use crate::state::working::Frozen;
 use crate::wire::header;
 use crate::worker::ack::Ack;
-use crate::worker::checkpoint::{Awaiting, Job, JobDone, Meta, Progress};
+use crate::worker::checkpoint::{Awaiting, Meta, Progress, Writing, Written};
 use crate::worker::running::{Failure, Running};
 use crate::worker::{Options, Parts};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Bytes of outputs on their way beyond which no more records are taken.
 const OUTBOX_BYTES: usize = 32 << 20;
@@ -30,12 +33,13 @@ pub(super) enum Turned {
 }
 
 impl Running {
-    /// One turn. With `closing`, no more records are taken.
+    /// One turn. With `closing`, no more records are taken; with `copy`, the checkpoint that is written next,
+    /// or the one there is, is copied for a snapshot.
     pub(super) fn turn(
         &mut self,
         parts: &Parts,
         options: &Options,
-        closing: bool,
+        (closing, copy): (bool, bool),
     ) -> Result<Turned, Failure> {
         let began = parts.clock.elapsed();
         self.take_acks()?;
@@ -50,7 +54,7 @@ impl Running {
         if applied > 0 {
             parts.notes.turn(applied, parts.clock.elapsed().saturating_sub(began));
         }
-        self.checkpoint(parts, options, closing)?;
+        self.checkpoint(parts, options, closing, copy && !closing);
         match halted {
             Some(halted) => Ok(halted),
             None if applied > 0 || self.wanted.is_some() => Ok(Turned::Busy),
@@ -108,6 +112,8 @@ impl Running {
             }
         }
         drop(planned);
+        self.applied_bytes +=
+            batch.iter().take(applied).map(|record| record.content.len() as u64).sum::<u64>();
         self.carried.extend(batch.into_iter().skip(applied));
         Ok((applied, halted))
     }
@@ -154,7 +160,9 @@ impl Running {
             }
             let stamped = output.record.header(header::EPOCH, epoch.as_bytes());
             stamped.map_err(|error| Failure::Poison(error.to_string()))?;
-            outputs.push((output.topic, output.output, output.record.finish()));
+            let record = output.record.finish();
+            self.applied_bytes += record.len() as u64;
+            outputs.push((output.topic, output.output, record));
         }
         if !outputs.is_empty() {
             self.outbox.push(outputs);
@@ -168,13 +176,14 @@ impl Running {
 
     /// Freezes when it is time, and has the frozen state written once every output before it is
     /// acknowledged.
-    fn checkpoint(&mut self, parts: &Parts, options: &Options, closing: bool) -> Result<(), Failure> {
+    fn checkpoint(&mut self, parts: &Parts, options: &Options, closing: bool, copy: bool) {
         let now = parts.clock.elapsed();
         let next = self.shard.core().next();
+        let news = next > self.frozen_next;
         let due = closing
             || now.saturating_sub(self.frozen_at).as_millis() >= u128::from(options.checkpoint_ms)
             || self.shard.working().dirty_rows() >= options.checkpoint_rows;
-        if matches!(self.progress, Progress::None) && due && next > self.frozen_next {
+        if matches!(self.progress, Progress::None) && due && news {
             let core = self.shard.core().clone();
             self.progress = Progress::Awaiting(Awaiting { frozen: self.shard.working().freeze(), core });
             self.frozen_at = now;
@@ -182,31 +191,41 @@ impl Running {
         }
         match std::mem::replace(&mut self.progress, Progress::None) {
             Progress::Awaiting(ready) if self.outbox.holds(&ready.core.chains) => {
-                self.progress = Progress::Writing { rows: ready.frozen.rows.len(), began: now };
-                self.job = Some(Job {
-                    store: std::sync::Arc::clone(&self.store),
-                    frozen: ready.frozen,
-                    meta: Meta { core: ready.core, outputs: self.outbox.landed() }.encode(),
-                    incarnation: self.incarnation,
-                });
+                let meta = Meta { core: ready.core, outputs: self.outbox.landed() };
+                self.write(Some(ready.frozen), meta.encode(), copy, now);
             }
+            // The checkpoint there is has all there is.
+            Progress::None if copy && !news => self.write(None, Vec::new(), true, now),
             other @ (Progress::None | Progress::Awaiting(_) | Progress::Writing { .. }) => {
                 self.progress = other
             }
         }
-        Ok(())
     }
 
-    /// Takes the outcome of a checkpoint's writing. Tells the bytes of the store.
-    pub(super) fn checkpointed(&mut self, done: JobDone, parts: &Parts) -> Result<u64, Failure> {
-        done.result?;
-        self.shard.working().persisted(&done.keys, done.generation);
-        if let Progress::Writing { rows, began } = self.progress {
-            let spent = parts.clock.elapsed().saturating_sub(began);
-            parts.notes.checkpoint(rows, done.bytes, spent);
+    fn write(&mut self, frozen: Option<Frozen>, meta: Vec<u8>, export: bool, now: Duration) {
+        let rows = frozen.as_ref().map_or(0, |frozen| frozen.rows.len());
+        self.progress = Progress::Writing { rows, began: now };
+        self.job = Some(Box::new(Writing {
+            store: Arc::clone(&self.store),
+            frozen,
+            meta,
+            export,
+            incarnation: self.incarnation,
+        }));
+    }
+
+    /// Takes the outcome of a checkpoint's writing.
+    pub(super) fn checkpointed(&mut self, done: &Written, parts: &Parts) -> Result<(), Failure> {
+        done.result.clone()?;
+        if let Some(generation) = done.generation {
+            self.shard.working().persisted(&done.keys, generation);
+            if let Progress::Writing { rows, began } = self.progress {
+                let spent = parts.clock.elapsed().saturating_sub(began);
+                parts.notes.checkpoint(rows, done.bytes, spent);
+            }
         }
         self.progress = Progress::None;
-        Ok(done.state_bytes)
+        Ok(())
     }
 
     /// Whether there is nothing left to write or to be acknowledged.

@@ -60,6 +60,18 @@ impl ObjectArchive {
     /// [`ArchiveError::Refused`]: the address is none, or the folder cannot be made.
     pub fn open(address: &str) -> Result<Self, ArchiveError> {
         let (store, root) = url::store(address)?;
+        Self::over(store, root, address.to_owned())
+    }
+
+    /// The archive in a folder, made if it is not there.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Refused`]: it cannot be made.
+    pub fn in_folder(folder: &std::path::Path) -> Result<Self, ArchiveError> {
+        Self::over(url::folder(folder)?, Path::default(), format!("file://{}", folder.display()))
+    }
+
+    fn over(store: Arc<dyn ObjectStore>, root: Path, place: String) -> Result<Self, ArchiveError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .max_blocking_threads(4)
@@ -67,7 +79,7 @@ impl ObjectArchive {
             .enable_all()
             .build()
             .map_err(|error| ArchiveError::Unavailable(error.to_string()))?;
-        Ok(Self { store, root, place: address.to_owned(), runtime: Some(runtime) })
+        Ok(Self { store, root, place, runtime: Some(runtime) })
     }
 
     /// Its address.

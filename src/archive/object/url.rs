@@ -17,7 +17,11 @@ const RETRY_WITHIN: Duration = Duration::from_secs(30);
 /// The store at `address`, and where in it the archive begins.
 pub(super) fn store(address: &str) -> Result<(Arc<dyn ObjectStore>, Path), ArchiveError> {
     if let Some(path) = address.strip_prefix("file://") {
-        return Ok((folder(path)?, Path::default()));
+        let decoded = decoded(path).filter(|path| path.starts_with('/'));
+        let path = decoded.ok_or_else(|| {
+            ArchiveError::Refused(format!("{address:?} must be file:// and an absolute path"))
+        })?;
+        return Ok((folder(std::path::Path::new(&path))?, Path::default()));
     }
     if let Some(rest) = address.strip_prefix("s3://") {
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -26,12 +30,11 @@ pub(super) fn store(address: &str) -> Result<(Arc<dyn ObjectStore>, Path), Archi
     Err(ArchiveError::Refused(format!("{address:?} is no archive: it must begin with file:// or s3://")))
 }
 
-fn folder(text: &str) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
-    let refused = |why: String| ArchiveError::Refused(format!("file://{text}: {why}"));
-    let path = decoded(text).filter(|path| path.starts_with('/'));
-    let path = path.ok_or_else(|| refused("must be an absolute path".to_owned()))?;
-    std::fs::create_dir_all(&path).map_err(|error| refused(error.to_string()))?;
-    let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| refused(tell(&error)))?;
+/// The store in a folder, made if it is not there.
+pub(super) fn folder(path: &std::path::Path) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
+    let refused = |why: String| ArchiveError::Refused(format!("{}: {why}", path.display()));
+    std::fs::create_dir_all(path).map_err(|error| refused(error.to_string()))?;
+    let store = LocalFileSystem::new_with_prefix(path).map_err(|error| refused(tell(&error)))?;
     Ok(Arc::new(store.with_fsync(true)))
 }
 

@@ -37,8 +37,15 @@ pub(super) const PARTITIONS: u16 = 2;
 const INSTALLATION_KEY: [u8; 32] = [9; 32];
 /// Far beyond what any step takes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-pub(super) const RUNNING: Seen =
-    Seen { phase: Phase::Running, lag_records: 0, lag_ms: 0, checkpoint_at: 0, state_bytes: 0 };
+pub(super) const RUNNING: Seen = Seen {
+    phase: Phase::Running,
+    lag_records: 0,
+    lag_ms: 0,
+    checkpoint_at: 0,
+    snapshot_at: 0,
+    snapshot_bytes: 0,
+    state_bytes: 0,
+};
 
 /// What the shard does with a record: status, body, replayed; none leaves the caller without an answer.
 pub(super) type Decide = fn(&Stored) -> Option<(u16, String, bool)>;

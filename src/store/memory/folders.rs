@@ -56,8 +56,10 @@ impl Stores for Folders {
     }
 
     fn set_aside(&self, partition: Partition) -> Result<Option<String>, StoreError> {
-        let content = self.folder(partition).replace(Content::default())?;
-        if content == Content::default() {
+        let folder = self.folder(partition);
+        let damaged = folder.is_damaged();
+        let content = folder.replace(Content::default())?;
+        if content == Content::default() && !damaged {
             return Ok(None);
         }
         self.inner().aside.insert(partition, content);

@@ -23,6 +23,7 @@ struct Inner {
     open: bool,
     next_commit: Option<CommitFault>,
     reads: Option<StoreError>,
+    damaged: bool,
 }
 
 /// Rows and their checkpoint.
@@ -82,18 +83,44 @@ impl Folder {
         self.inner().reads = error;
     }
 
+    /// Damages what it holds: whatever reads it says so, until it is set aside or replaced.
+    pub fn damage(&self) {
+        self.inner().damaged = true;
+    }
+
+    /// Whether what it holds is damaged.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.inner().damaged
+    }
+
+    /// Whether a store in it is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.inner().open
+    }
+
     /// Puts other content in the place of what it holds, which nothing may have open.
     fn replace(&self, content: Content) -> Result<Content, StoreError> {
         let mut inner = self.inner();
         if inner.open {
             return Err(StoreError::Locked("a folder in memory".to_owned()));
         }
-        (inner.next_commit, inner.reads) = (None, None);
+        (inner.next_commit, inner.reads, inner.damaged) = (None, None, false);
         Ok(std::mem::replace(&mut inner.content, content))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// What reading fails with.
+    fn fault(&self) -> Option<StoreError> {
+        let file = || "a file in memory".to_owned();
+        let damaged = || StoreError::Damaged { file: file(), what: "it was damaged".to_owned() };
+        self.damaged.then(damaged).or_else(|| self.reads.clone())
     }
 }
 
@@ -121,7 +148,7 @@ impl MemoryStore {
 
     fn readable(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
         let inner = self.usable()?;
-        inner.reads.clone().map_or(Ok(inner), Err)
+        inner.fault().map_or(Ok(inner), Err)
     }
 }
 
@@ -176,7 +203,7 @@ impl Store for MemoryStore {
         if inner.content.checkpoint.is_none() {
             return Err(StoreError::Failed("there is no checkpoint to copy".to_owned()));
         }
-        Ok(Box::new(files::MemoryExport::of(&inner.content, inner.reads.clone())))
+        Ok(Box::new(files::MemoryExport::of(&inner.content, inner.fault())))
     }
 
     fn size_bytes(&self) -> u64 {

@@ -1,0 +1,81 @@
+//! Looking at the log for what checkpoints say of it.
+
+use super::Candidate;
+use crate::base::hash::{Digest256, crc32, sha256};
+use crate::base::limits;
+use crate::base::position::{Offset, Partition, Topic, TopicPartition};
+use crate::log::{Bounds, Log, LogError, PollLimit, Stored};
+use crate::wire::envelope::{Envelope, RecordType};
+use crate::wire::internal::{self, Genesis};
+use crate::wire::record::Content;
+use crate::worker::checkpoint::Meta;
+
+/// What the requests topic holds, and its genesis if that is near its start.
+pub(in crate::worker) fn log(
+    log: &dyn Log,
+    partition: Partition,
+) -> Result<(Bounds, Option<(Offset, Digest256)>), LogError> {
+    let requests = TopicPartition::new(Topic::Requests, partition);
+    let bounds = log.bounds(requests)?;
+    Ok((bounds, find_genesis(log, requests, bounds)?))
+}
+
+/// A checkpoint with what the log holds where it stands. What the log no longer holds is none.
+pub(in crate::worker) fn candidate(
+    log: &dyn Log,
+    partition: Partition,
+    meta: Meta,
+) -> Result<Candidate, LogError> {
+    let requests = TopicPartition::new(Topic::Requests, partition);
+    let bounds = log.bounds(requests)?;
+    let applied = match meta.core.applied {
+        Some(applied) => record_at(log, requests, bounds, applied.offset)?,
+        None => None,
+    };
+    let applied = applied.map(|record| crc32(&[&record.content]));
+    // Where the checkpoint's genesis was trimmed, another one in the log is a dead letter, not its own.
+    let genesis = match meta.core.genesis {
+        Some(mark) => record_at(log, requests, bounds, mark.offset)?.map(|record| {
+            let content = Content::read(&record.content).ok();
+            sha256(content.and_then(|content| content.value).unwrap_or_default())
+        }),
+        None => None,
+    };
+    Ok(Candidate { meta, applied, genesis })
+}
+
+/// The record at exactly this offset, if the log holds it.
+fn record_at(
+    log: &dyn Log,
+    of: TopicPartition,
+    bounds: Bounds,
+    at: Offset,
+) -> Result<Option<Stored>, LogError> {
+    if at < bounds.start || at >= bounds.end {
+        return Ok(None);
+    }
+    let one = PollLimit { records: 1, bytes: 1 };
+    let record = log.reader(of, at)?.poll(one)?.into_iter().next();
+    Ok(record.filter(|record| record.offset == at))
+}
+
+/// The first genesis record near the log's start; what stands before it are dead letters and few, among
+/// them what is called a genesis and cannot be read as one.
+fn find_genesis(
+    log: &dyn Log,
+    requests: TopicPartition,
+    bounds: Bounds,
+) -> Result<Option<(Offset, Digest256)>, LogError> {
+    if bounds.start == bounds.end {
+        return Ok(None);
+    }
+    let mut reader = log.reader(requests, bounds.start)?;
+    let first = reader.poll(PollLimit { records: limits::TURN_RECORDS, bytes: limits::TURN_BYTES })?;
+    Ok(first.iter().find_map(|record| {
+        let content = Content::read(&record.content).ok()?;
+        let envelope = Envelope::read(&content).ok()?;
+        let body = content.value.unwrap_or_default();
+        let is_genesis = envelope.kind == RecordType::Genesis && internal::read::<Genesis>(body).is_ok();
+        is_genesis.then(|| (record.offset, sha256(body)))
+    }))
+}
