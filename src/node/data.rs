@@ -5,6 +5,7 @@
 //! <data>/log/                the log: segments, log.meta, and a lock of its own
 //! <data>/state/<partition>/  the state of a partition's shard: whole checkpoints, remade from the log
 //! <data>/installation.key    32 random bytes in base64, mode 0600; made on the first start
+//! <data>/admin.sock          where a running server takes its operator's commands, mode 0600
 //! <data>/bootstrap.json      the bootstrap object with its keys, mode 0600; made on the first start
 //! ```
 //!
@@ -57,6 +58,12 @@ impl Data {
     #[must_use]
     pub fn bootstrap(&self) -> PathBuf {
         self.0.join("bootstrap.json")
+    }
+
+    /// The operator's socket.
+    #[must_use]
+    pub fn admin_socket(&self) -> PathBuf {
+        self.0.join("admin.sock")
     }
 
     /// Makes the folder if it is not there, for its owner only.

@@ -160,13 +160,14 @@ impl Owner {
     /// Moves on as far as one turn goes.
     pub fn turn(&mut self) -> OwnerTurn {
         let now = self.parts.clock.elapsed();
+        let hurried = self.status.take_hurry();
         let stage = std::mem::replace(&mut self.stage, Stage::Waiting(now));
         let moved = match stage {
             Stage::Waiting(_) | Stage::Held(..) if self.closing => {
                 self.stage = Stage::Ended(self.end());
                 Ok(OwnerTurn::Ended(self.end()))
             }
-            Stage::Waiting(until) | Stage::Held(_, until) if now < until => {
+            Stage::Waiting(until) | Stage::Held(_, until) if now < until && !hurried => {
                 self.stage = stage;
                 Ok(OwnerTurn::Idle(until.saturating_sub(now)))
             }
@@ -198,6 +199,7 @@ impl Owner {
     /// parked.
     fn fail(&mut self, failure: &Failure) {
         tracing::error!(partition = self.partition.0, %failure, "the shard cannot go on");
+        self.status.set_failure(Some(failure.to_string()));
         if let Failure::Log(why) = failure {
             self.status.set_phase(Phase::Left);
             self.stage = Stage::Ended(End::Log(why.clone()));
@@ -383,6 +385,7 @@ impl Owner {
         if next > running.epoch && self.status.phase() != Phase::Running {
             self.again_ms = self.options.announce_again_ms;
             self.failures = Failures::default();
+            self.status.set_failure(None);
             self.status.set_phase(Phase::Running);
         }
         Ok(())
@@ -396,7 +399,7 @@ fn outputs(landed: [Option<Landed>; 3]) -> [Option<OutputRef>; 3] {
 /// What gateways are to know, from the rows of a store; what is behind its checkpoint follows as changes.
 fn directory(store: &dyn Store) -> Result<Vec<DirectoryChange>, Failure> {
     let mut entries = Vec::new();
-    for kind in [Kind::Organization, Kind::ApiKey] {
+    for kind in [Kind::Organization, Kind::ApiKey, Kind::Installation] {
         let mut after: Option<Vec<u8>> = None;
         loop {
             let rows = store.scan(&prefix(kind), after.as_deref(), SCAN)?;
@@ -407,6 +410,9 @@ fn directory(store: &dyn Store) -> Result<Vec<DirectoryChange>, Failure> {
                 let org = key.get(1..17).and_then(|bytes| bytes.try_into().ok()).map(OrgId::from_bytes);
                 match (row, org) {
                     (Row::Organization(org), _) => entries.push(DirectoryChange::Organization(org)),
+                    (Row::Installation(row), _) => {
+                        entries.push(DirectoryChange::Maintenance(row.maintenance))
+                    }
                     (Row::ApiKey(key), Some(org)) => entries.push(DirectoryChange::ApiKey(org, key)),
                     _ => {}
                 }

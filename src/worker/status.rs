@@ -1,6 +1,10 @@
 //! How an owned partition is doing, for whoever asks: written by its owner, read by anyone.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Characters kept of the text of a failure.
+const FAILURE_CHARS: usize = 1_000;
 
 /// What an owned partition is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,20 @@ pub enum Phase {
     Left = 4,
 }
 
+impl Phase {
+    /// For people and programs.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Phase::Opening => "opening",
+            Phase::Running => "running",
+            Phase::Poisoned => "poisoned",
+            Phase::Parked => "parked",
+            Phase::Left => "left",
+        }
+    }
+}
+
 /// The state of one owned partition; a snapshot of each part by itself.
 #[derive(Debug, Default)]
 pub struct Status {
@@ -32,6 +50,10 @@ pub struct Status {
     checkpoint_at: AtomicU64,
     /// Bytes of the store.
     state_bytes: AtomicU64,
+    /// Why it could not go on the last time; none once it decides again.
+    failure: Mutex<Option<String>>,
+    /// Whether somebody asked it to wait no longer; written by anyone, taken by the owner.
+    hurried: AtomicBool,
 }
 
 impl Status {
@@ -75,6 +97,29 @@ impl Status {
     #[must_use]
     pub fn state_bytes(&self) -> u64 {
         self.state_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Why it could not go on the last time, while it does not decide.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks the owner of a poisoned or parked partition to try again at once; raise the worker's signal
+    /// behind it. Tells whether there was anything to ask for.
+    pub fn hurry(&self) -> bool {
+        let waits = matches!(self.phase(), Phase::Poisoned | Phase::Parked);
+        self.hurried.store(waits, Ordering::Relaxed);
+        waits
+    }
+
+    pub(super) fn take_hurry(&self) -> bool {
+        self.hurried.swap(false, Ordering::Relaxed)
+    }
+
+    pub(super) fn set_failure(&self, failure: Option<String>) {
+        let failure = failure.map(|text| text.chars().take(FAILURE_CHARS).collect());
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 
     pub(super) fn set_phase(&self, phase: Phase) {
