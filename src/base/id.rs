@@ -92,6 +92,17 @@ pub fn sortable(prefix: &str, at: Ms, tail: [u8; 10]) -> String {
     text
 }
 
+/// The time of an id that [`sortable`] made with `prefix`.
+#[must_use]
+pub fn sorted_time(prefix: &str, id: &str) -> Option<Ms> {
+    let digits = id.strip_prefix(prefix).filter(|digits| digits.len() == 26)?;
+    let bits = digits.bytes().try_fold(0_u128, |bits, digit| {
+        let value = CROCKFORD.iter().position(|known| *known == digit)?;
+        Some(bits << 5 | u128::try_from(value).ok()?)
+    })?;
+    i64::try_from(bits >> 80 & ((1 << 48) - 1)).ok().map(Ms)
+}
+
 /// `ps_`, 13 digits of epoch milliseconds, `_` and 9 of `[0-9a-z]` taken from `tail`.
 #[must_use]
 pub fn session(at: Ms, tail: u64) -> String {
@@ -128,6 +139,10 @@ mod tests {
         assert_eq!(early.len(), 30);
         assert!(early < late, "{early} {late}");
         assert_eq!(sortable("", Ms(0), [0; 10]), "0".repeat(26));
+        assert_eq!(sorted_time("txn_", &early), Some(Ms(1_716_998_400_000)));
+        for other in ["", "txn_", &early[4..], &early.to_uppercase(), &early[..29]] {
+            assert_eq!(sorted_time("txn_", other), None, "{other}");
+        }
     }
 
     #[test]

@@ -74,6 +74,12 @@ pub const BACKUP_BYTES: u64 = 256 * MIB as u64;
 /// Bytes of a snapshot's manifest: about 250 for each file.
 pub const MANIFEST_BYTES: u64 = 32 * MIB as u64;
 
+/// Bytes of a document that changes settings, packs and lists in one step.
+pub const APPLY_BYTES: usize = 3 * MIB;
+/// Entries of all named lists of an organization together.
+pub const LIST_ENTRIES: usize = 100_000;
+
+const _: () = assert!(APPLY_BYTES < RECORD_BYTES);
 const _: () = assert!(BODY_BYTES < RECORD_BYTES);
 const _: () = assert!(PACK_BYTES * 2 < RECORD_BYTES);
 const _: () = assert!(DETAILS * 2 * (DESCRIPTION_BYTES * 2 + 512) < OUTPUT_BYTES);

@@ -3,15 +3,21 @@
 //! Whatever a command does, a component below does; here it is called and shown. Exit codes are the
 //! contract's section 19, all of them in [`ending::Exit`].
 
+mod admin;
 mod assess;
 mod config;
 mod ending;
+mod keys;
 mod load;
 mod log;
+mod maintenance;
+mod operate;
+mod orgs;
 mod rules;
 mod serve;
 mod shell;
 mod simulate;
+mod status;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -76,6 +82,23 @@ enum Command {
     Serve(serve::Arguments),
     /// Decide one request from standard input, or those of a file, by a server or on the spot
     Assess(assess::Arguments),
+    /// Make and show organizations of a running server
+    #[command(subcommand)]
+    Orgs(orgs::Command),
+    /// Make, show and revoke API keys of a running server
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Switch maintenance of a running server on or off
+    #[command(subcommand)]
+    Maintenance(maintenance::Command),
+    /// Apply documents to a running server
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// Show how a running server and its partitions are doing
+    Status(status::Arguments),
+    /// Act on a partition of a running server
+    #[command(subcommand)]
+    Partitions(status::Partitions),
     /// Check and test rule packs
     #[command(subcommand)]
     Rules(rules::Command),
@@ -117,6 +140,12 @@ fn dispatch(cli: &Cli, shell: &mut Shell) -> Result<Exit, Ending> {
     match &cli.command {
         Command::Serve(arguments) => serve::run(arguments, &cli.place, shell),
         Command::Assess(arguments) => assess::run(arguments, &cli.place, shell),
+        Command::Orgs(command) => orgs::run(command, &cli.place, shell),
+        Command::Keys(command) => keys::run(command, &cli.place, shell),
+        Command::Maintenance(command) => maintenance::run(command, &cli.place, shell),
+        Command::Admin(command) => admin::run(command, &cli.place, shell),
+        Command::Status(arguments) => status::run(arguments, &cli.place, shell),
+        Command::Partitions(command) => status::partitions(command, &cli.place, shell),
         Command::Rules(command) => rules::run(command, shell),
         Command::Log(command) => log::run(command, &cli.place, shell),
         Command::Simulate(arguments) => simulate::run(arguments, shell),

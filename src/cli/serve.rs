@@ -4,7 +4,7 @@ use crate::base::clock::SystemClock;
 use crate::cli::Place;
 use crate::cli::ending::{Ending, Exit};
 use crate::cli::shell::Shell;
-use crate::node::{Failure, Flag, Start, serve};
+use crate::node::{Failure, Flag, Notify, Start, serve};
 use crate::telemetry::logging;
 use clap::Args;
 use std::sync::Arc;
@@ -24,7 +24,14 @@ pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Re
     let resolved = place.resolve(listen).map_err(|faults| Ending::inputs(&faults))?;
     let filter = std::env::var(logging::VARIABLE).ok();
     logging::start(filter.as_deref()).map_err(|error| Ending::input(&error))?;
-    let start = Start { config: resolved.config, demo: arguments.demo, clock: Arc::new(SystemClock) };
+    let named = |name| std::env::var(name).ok();
+    let (usec, pid) = (named("WATCHDOG_USEC"), named("WATCHDOG_PID"));
+    let notify = Notify::named(std::env::var_os("NOTIFY_SOCKET").as_deref(), usec.as_deref(), pid.as_deref());
+    let notify = Arc::new(notify.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the service manager cannot be told anything");
+        Notify::default()
+    }));
+    let start = Start { config: resolved.config, demo: arguments.demo, clock: Arc::new(SystemClock), notify };
     let mut announce = |line: &str| shell.line(line).and_then(|()| shell.flush());
     match serve(&start, &mut announce) {
         Ok(()) => Ok(Exit::Done),

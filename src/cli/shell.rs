@@ -54,13 +54,14 @@ impl Shell {
         writeln!(self.out, "{value}")
     }
 
+    /// A table of texts.
+    pub(super) fn rows(&mut self, head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+        self.lines(&tabled(head, rows).to_string())
+    }
+
     /// A table whose columns behind the first are numbers.
     pub(super) fn table(&mut self, head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(head.iter().map(|name| name.to_uppercase()));
-        for row in rows {
-            table.add_row(row);
-        }
+        let mut table = tabled(head, rows);
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -91,4 +92,13 @@ impl Shell {
     pub(super) fn live(&mut self, line: &str) {
         drop(write!(self.err, "\r\x1b[2K{line}").and_then(|()| self.err.flush()));
     }
+}
+
+fn tabled(head: &[&str], rows: &[Vec<String>]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(head.iter().map(|name| name.to_uppercase()));
+    for row in rows {
+        table.add_row(row);
+    }
+    table
 }

@@ -69,6 +69,20 @@ fn what_people_type_is_understood() {
         "assess",
         "assess x.csv --map m.yaml --local --event-time --json",
         "assess x.json --url http://h --key clm_sk_x",
+        "orgs create --name Tienda",
+        "orgs create --name Tienda --type psp --locale es --json",
+        "orgs list --json",
+        "keys create --type server --org o --name n --permission assess --permission fraud:report --per-minute 5",
+        "keys create --type checkout --org o --origin https://a.example --per-minute none --per-day 1000 --json",
+        "keys list --org o",
+        "keys revoke key_1",
+        "keys disable key_1 --json",
+        "keys enable key_1",
+        "maintenance on",
+        "maintenance show --json",
+        "admin apply d.json --org o",
+        "status --json",
+        "partitions retry 3",
         "rules check a.yaml b.yaml --json",
         "rules test",
         "log cat requests --partition 3 --from 10 --limit 5 --json",
@@ -99,6 +113,16 @@ fn what_makes_no_sense_is_refused() {
         "log cat everything",
         "log cat requests --partition 70000",
         "rules check",
+        "orgs create",
+        "orgs create --name x --type bank",
+        "keys create --org o",
+        "keys create --type server",
+        "keys create --type server --org o --per-minute 0",
+        "keys list",
+        "maintenance",
+        "admin apply",
+        "partitions retry",
+        "partitions retry 70000",
         "simulate --seeds many",
         "serve --no",
     ];
@@ -292,4 +316,25 @@ fn a_log_is_shown_and_damage_is_told_with_file_and_byte() {
     let (exit, out, _) = run_line(&["log", "verify", "--data", data]);
     assert_eq!(exit, 4, "{out}");
     assert!(out.contains("00000000000000000001.segment: damaged at byte "), "{out}");
+}
+
+#[test]
+fn without_a_server_its_commands_fail_and_say_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let document = folder.path().join("d.json");
+    std::fs::write(&document, "{}").unwrap();
+    let apply = format!("admin apply {}", document.display());
+    let lines = ["orgs list", "keys list --org o", "maintenance on", "status", "partitions retry 0", &apply];
+    for line in lines {
+        let line: Vec<_> = line.split(' ').chain(["--data", data]).collect();
+        let (exit, out, err) = run_line(&line);
+        assert_eq!((exit, out.as_str()), (1, ""), "{line:?}");
+        let told = format!("clausum: no server runs on {data}: start one with `clausum serve --data {data}`");
+        assert!(err.starts_with(&told), "{err}");
+    }
+    // A file that cannot be read is bad input, server or not.
+    let (exit, _, err) = run_line(&["admin", "apply", "/nowhere.json", "--data", data]);
+    assert_eq!(exit, 3);
+    assert!(err.starts_with("clausum: /nowhere.json: "), "{err}");
 }

@@ -133,6 +133,8 @@ codes! {
         UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE",
         /// Something failed here.
         InternalError = "INTERNAL_ERROR",
+        /// No payment is decided while the operator works.
+        AssessMaintenance = "ASSESS_MAINTENANCE",
         /// Overload, or nobody owns the partition.
         ServiceUnavailable = "SERVICE_UNAVAILABLE",
         /// The gateway has no current view of the keys.
@@ -162,7 +164,9 @@ impl ErrorCode {
             ErrorCode::PayloadTooLarge => 413,
             ErrorCode::UnsupportedMediaType => 415,
             ErrorCode::InternalError => 500,
-            ErrorCode::ServiceUnavailable | ErrorCode::RateLimitStoreUnavailable => 503,
+            ErrorCode::AssessMaintenance
+            | ErrorCode::ServiceUnavailable
+            | ErrorCode::RateLimitStoreUnavailable => 503,
             ErrorCode::AssessTimeout | ErrorCode::Timeout => 504,
         }
     }

@@ -88,6 +88,7 @@ async fn answered(
     parts: &Parts,
     body: Body,
 ) -> Result<Response, Stop> {
+    gate.unless_in_maintenance()?;
     if !gate.parts.partitions.takes(identity.member.partition, gate.options.bounds.lag_ms) {
         return Err(unavailable("the organization's partition is behind or not deciding").into());
     }

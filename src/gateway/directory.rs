@@ -11,7 +11,7 @@ use crate::base::position::Partition;
 use crate::domain::access::{ApiKey, Organization};
 use crate::shard::effects::DirectoryChange;
 use crate::worker;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Who may call; written by the workers, read by every request.
@@ -19,6 +19,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub struct Directory {
     partitions: u16,
     held: RwLock<Held>,
+    /// Whether maintenance is on, as the installation's partition told last.
+    maintenance: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -51,12 +53,22 @@ impl Directory {
     /// Nothing is known of any of `partitions` partitions.
     #[must_use]
     pub fn new(partitions: u16) -> Self {
-        Self { partitions, held: RwLock::default() }
+        Self { partitions, held: RwLock::default(), maintenance: AtomicBool::new(false) }
     }
 
     /// Whether every partition has told its entries.
     pub(super) fn is_loaded(&self) -> bool {
         self.read(|held| held.opened.len() >= usize::from(self.partitions))
+    }
+
+    /// Whether maintenance is on.
+    pub(super) fn in_maintenance(&self) -> bool {
+        self.maintenance.load(Ordering::Relaxed)
+    }
+
+    /// Where the records of the installation go.
+    pub(super) fn home_of_installation(&self) -> Partition {
+        self.home(OrgId::INSTALLATION)
     }
 
     /// Whose key has this digest.
@@ -93,6 +105,9 @@ impl Directory {
             DirectoryChange::ApiKey(organization, key) => {
                 held.keys.insert(key.digest, (organization, Arc::new(key)));
             }
+            DirectoryChange::Maintenance(since) => {
+                self.maintenance.store(since.is_some(), Ordering::Relaxed);
+            }
         }
     }
 }
@@ -102,7 +117,12 @@ impl worker::Directory for Directory {
         self.write(|held| {
             held.keys.retain(|_, (organization, _)| self.home(*organization) != partition);
             let left = held.organizations.extract_if(|_, member| member.partition == partition).collect();
+            let again = held.opened.contains(&partition);
             for entry in entries {
+                // A partition opened again begins with its checkpoint, and what was known is newer.
+                if again && matches!(entry, DirectoryChange::Maintenance(_)) {
+                    continue;
+                }
                 self.apply(held, entry, &left);
             }
             held.opened.insert(partition);

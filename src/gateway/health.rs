@@ -96,6 +96,7 @@ pub(super) async fn health(State(gate): State<Arc<Gate>>, request: Request) -> R
     let down = log == "down" || shards == "down";
     let status = match () {
         () if down => "down",
+        () if gate.parts.directory.in_maintenance() => "maintenance",
         () if [log, shards, directory].iter().all(|part| *part == "ok") => "ok",
         () => "degraded",
     };

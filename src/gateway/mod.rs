@@ -18,6 +18,7 @@ mod directory;
 mod edge;
 mod exposition;
 mod health;
+mod maintenance;
 mod notes;
 mod options;
 mod pending;
@@ -76,6 +77,7 @@ struct Gate {
     parts: Parts,
     random: Random,
     log_health: LogHealth,
+    maintenance_told: maintenance::Told,
     /// Written by the accept loop when it stops, read by `readyz`.
     draining: AtomicBool,
 }
@@ -96,6 +98,7 @@ impl Gateway {
             options,
             parts,
             log_health: LogHealth::default(),
+            maintenance_told: maintenance::Told::default(),
             draining: AtomicBool::new(false),
         });
         let edge = Arc::new(Edge::new(Arc::clone(&gate)));

@@ -94,7 +94,7 @@ impl Founding {
             if !keycode::is_well_formed(kind.prefix(), text) {
                 return Err(bad(&format!("the {} key", kind.text())));
             }
-            keys.push(api_key(kind, text, hmac_sha256(key.bytes(), &[text.as_bytes()]), now));
+            keys.push(first_key(kind, text, hmac_sha256(key.bytes(), &[text.as_bytes()]), now));
         }
         Ok(Self { organization, keys })
     }
@@ -128,7 +128,8 @@ impl Founding {
     }
 }
 
-fn api_key(kind: KeyType, text: &str, digest: Digest256, now: Ms) -> ApiKey {
+/// A key of an organization that begins: without limits, allowed all that its type allows.
+pub(super) fn first_key(kind: KeyType, text: &str, digest: Digest256, now: Ms) -> ApiKey {
     let mut tail = [0; 10];
     tail.iter_mut().zip(digest.0).for_each(|(byte, of_digest)| *byte = of_digest);
     ApiKey {

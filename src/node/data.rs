@@ -6,6 +6,7 @@
 //! <data>/state/<partition>/  the state of a partition's shard: whole checkpoints, remade from the log
 //! <data>/archive/            snapshots of the states, unless `archive.url` says where they are
 //! <data>/installation.key    32 random bytes in base64, mode 0600; made on the first start
+//! <data>/admin.sock          where a running server takes its operator's commands, mode 0600
 //! <data>/bootstrap.json      the bootstrap object with its keys, mode 0600; made on the first start
 //! <data>/restoring           a backup is being restored: no server starts
 //! ```
@@ -78,6 +79,12 @@ impl Data {
     #[must_use]
     pub fn restoring(&self) -> PathBuf {
         self.0.join("restoring")
+    }
+
+    /// The operator's socket.
+    #[must_use]
+    pub fn admin_socket(&self) -> PathBuf {
+        self.0.join("admin.sock")
     }
 
     /// Makes the folder if it is not there, for its owner only.

@@ -4,6 +4,7 @@
 //! What was written is [`raw`]; what the program runs with is [`Config`], made once, every fault told at
 //! once. Components receive their own few options and never the configuration. There are no globals.
 
+mod admin;
 pub mod backup;
 mod bootstrap;
 mod config;
@@ -11,6 +12,7 @@ mod data;
 mod demo;
 mod genesis;
 mod installation;
+mod notify;
 mod raw;
 mod roster;
 mod serve;
@@ -18,9 +20,12 @@ mod states;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod watchdog;
 
+pub use admin::{AskError, ask};
 pub use config::{Config, Fault, KEYS, Known, Resolved, Shown, duration, resolve};
 pub use data::Data;
+pub use notify::Notify;
 pub use raw::{Flag, Written};
 pub use serve::{Failure, Start, build, serve, version};
 pub use stop::Stop;

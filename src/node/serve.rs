@@ -8,12 +8,14 @@ use crate::base::position::{Topic, TopicPartition};
 use crate::gateway::{self, Callers, Directory, Gateway, MetricNotes, Partitions};
 use crate::log::Log;
 use crate::log::embedded::EmbeddedLog;
+use crate::node::admin::{self, Answers, Desk, Socket};
 use crate::node::bootstrap::{self, Founding};
 use crate::node::config::Config;
 use crate::node::data::Data;
 use crate::node::installation::{self, InstallationKey};
 use crate::node::roster::Roster;
-use crate::node::{Stop, demo, genesis};
+use crate::node::watchdog::{self, Watched};
+use crate::node::{Notify, Stop, demo, genesis};
 use crate::shard::engine::{Engines, SHIPPED_VERSION};
 use crate::store::Stores;
 use crate::store::rocks::{self, Resources, RocksStores};
@@ -29,7 +31,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// How often what has no voice of its own is looked at while the server starts.
@@ -46,6 +48,8 @@ pub struct Start {
     pub demo: bool,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
+    /// Who started it, and wants to know how it is.
+    pub notify: Arc<Notify>,
 }
 
 /// Why a server could not start or go on.
@@ -94,7 +98,9 @@ async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
     })?;
     let at = listener.local_addr().map_err(|error| failed(&error))?;
     let base_url = start.config.base_url.clone().unwrap_or_else(|| base_url(at));
-    let mut server = Server::start(start, ground, listener)?;
+    let socket = Socket::bind(&ground.data)?;
+    let mut server = Server::start(start, ground, listener, socket, &base_url)?;
+    start.notify.status("starting");
     tracing::info!(%base_url, data = %server.ground.data.path().display(), "started");
     let outcome = tokio::select! {
         outcome = server.attend(start, &base_url, announce) => outcome,
@@ -103,6 +109,7 @@ async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
             Ok(())
         }
     };
+    start.notify.stopping();
     server.stop().await;
     tracing::info!("stopped");
     outcome
@@ -172,50 +179,70 @@ struct Server {
     ended: oneshot::Receiver<Exit>,
     door: JoinHandle<()>,
     close: oneshot::Sender<()>,
+    desk: Arc<Desk>,
+    admin: JoinHandle<()>,
+    close_admin: watch::Sender<bool>,
+    watchdog: JoinHandle<()>,
     demo: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    fn start(start: &Start, ground: Ground, listener: TcpListener) -> Result<Self, Failure> {
+    fn start(
+        start: &Start,
+        ground: Ground,
+        listener: TcpListener,
+        socket: Socket,
+        base_url: &str,
+    ) -> Result<Self, Failure> {
         let clock = &start.clock;
         let log: Arc<dyn Log> = Arc::clone(&ground.log) as Arc<dyn Log>;
         let engines = Engines::shipped().map_err(|error| failed(&error))?;
         let telemetry = Arc::new(telemetry(&engines).map_err(Failure::Failed)?);
         let callers = Arc::new(Callers::new(clock).map_err(|error| failed(&error))?);
+        let answers = Answers::new(&**clock, Arc::clone(&callers) as Arc<dyn Replies>);
+        let answers = Arc::new(answers.map_err(Failure::Failed)?);
         let directory = Arc::new(Directory::new(log.partitions()));
-        let roster = Arc::new(Roster::new(Arc::clone(&directory) as Arc<dyn crate::worker::Directory>));
+        let roster =
+            Roster::new(Arc::clone(&directory) as Arc<dyn crate::worker::Directory>, log.partitions());
+        let roster = Arc::new(roster);
         let parts = Parts {
             log: Arc::clone(&log),
             stores: Arc::clone(&ground.stores),
             archive: Some(Arc::clone(&ground.archive)),
             engines,
             clock: Arc::clone(clock),
-            replies: Arc::clone(&callers) as Arc<dyn Replies>,
+            replies: Arc::clone(&answers) as Arc<dyn Replies>,
             directory: Arc::clone(&roster) as Arc<dyn crate::worker::Directory>,
             notes: Arc::new(MetricNotes::new(Arc::clone(&telemetry))),
             signal: Arc::default(),
         };
-        let ms = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
-        let options = Options {
-            checkpoint_ms: ms(start.config.checkpoint_interval),
-            snapshot_ms: ms(start.config.snapshot_interval),
-            ..Options::default()
-        };
+        let signal = Arc::clone(&parts.signal);
+        let options = worker_options(&start.config);
         let (tell, ended) = oneshot::channel();
         // Nobody listens any more once the server stops.
         let tell = Box::new(move |exit| drop(tell.send(exit)));
         let worker = Worker::start(parts, options, tell).map_err(Failure::Failed)?;
+        let statuses = worker.statuses().to_vec();
+        let desk = Arc::new(Desk::new(admin::Parts {
+            log: Arc::clone(&log),
+            clock: Arc::clone(clock),
+            roster: Arc::clone(&roster),
+            answers,
+            statuses: statuses.clone(),
+            signal,
+            key: ground.key.clone(),
+            base_url: base_url.to_owned(),
+        }));
+        let (close_admin, closed) = watch::channel(false);
+        let admin = tokio::spawn(socket.serve(Arc::clone(&desk), closed));
+        let watched = Watched { rounds: worker.rounds(), statuses };
+        let watchdog = tokio::spawn(watchdog::keep(Arc::clone(&start.notify), Arc::clone(clock), watched));
         let partitions = Partitions::of_worker(worker.statuses());
         let parts =
             gateway::Parts { log, clock: Arc::clone(clock), partitions, callers, directory, telemetry };
-        let mut options = gateway::Options::new(*ground.key.bytes(), version(), build());
-        options.query_api_key = start.config.query_api_key;
-        options.metrics_public = start.config.metrics_public;
-        let gateway = Gateway::new(options, parts);
-        let (close, closed) = oneshot::channel();
-        let shutdown = async move { drop(closed.await) };
-        let door = tokio::spawn(async move { gateway.serve(listener, shutdown).await });
-        Ok(Self { ground, roster, worker, ended, door, close, demo: None })
+        let (door, close) = open_door(start, &ground, parts, listener);
+        let demo = None;
+        Ok(Self { ground, roster, worker, ended, door, close, desk, admin, close_admin, watchdog, demo })
     }
 
     /// From start to end: waits until the server is ready, does what a first start does, and goes on until
@@ -231,6 +258,8 @@ impl Server {
             ready = self.found(&*start.clock, base_url) => ready?,
             exit = &mut ended => return Err(why(exit)),
         };
+        self.desk.open();
+        start.notify.ready(&self.told(base_url));
         if let Some((bootstrap, first)) = ready {
             if first {
                 // A reader that went away is no reason to stop.
@@ -298,6 +327,13 @@ impl Server {
         }
     }
 
+    /// A line for the service manager.
+    fn told(&self, base_url: &str) -> String {
+        let statuses = self.worker.statuses();
+        let running = statuses.iter().filter(|(_, status)| status.phase() == Phase::Running).count();
+        format!("{running} of {} partitions decide, at {base_url}", statuses.len())
+    }
+
     fn is_settled(&self) -> bool {
         self.worker.statuses().iter().all(|(partition, status)| match status.phase() {
             Phase::Running => self.roster.has_opened(*partition),
@@ -306,9 +342,11 @@ impl Server {
         })
     }
 
-    /// From the top: no more traffic, the gateway drains, the worker writes its last checkpoint, the log
-    /// closes.
+    /// From the top: no more traffic and commands, the gateway drains, the worker writes its last
+    /// checkpoint, the log closes.
     async fn stop(self) {
+        self.watchdog.abort();
+        self.close_admin.send_replace(true);
         if let Some(demo) = self.demo {
             demo.abort();
         }
@@ -318,9 +356,37 @@ impl Server {
         if self.door.await.is_err() {
             tracing::error!("the gateway panicked");
         }
+        if self.admin.await.is_err() {
+            tracing::error!("the operator's door panicked");
+        }
         self.worker.stop();
         self.ground.log.close();
     }
+}
+
+fn worker_options(config: &Config) -> Options {
+    let ms = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+    Options {
+        checkpoint_ms: ms(config.checkpoint_interval),
+        snapshot_ms: ms(config.snapshot_interval),
+        ..Options::default()
+    }
+}
+
+/// The gateway at work, and what ends it.
+fn open_door(
+    start: &Start,
+    ground: &Ground,
+    parts: gateway::Parts,
+    listener: TcpListener,
+) -> (JoinHandle<()>, oneshot::Sender<()>) {
+    let mut options = gateway::Options::new(*ground.key.bytes(), version(), build());
+    options.query_api_key = start.config.query_api_key;
+    options.metrics_public = start.config.metrics_public;
+    let gateway = Gateway::new(options, parts);
+    let (close, closed) = oneshot::channel();
+    let shutdown = async move { drop(closed.await) };
+    (tokio::spawn(async move { gateway.serve(listener, shutdown).await }), close)
 }
 
 fn why(exit: Result<Exit, oneshot::error::RecvError>) -> Failure {

@@ -211,7 +211,7 @@ fn a_first_start_cut_off_goes_on_where_it_was() {
     let object = bootstrap::make(&SystemClock, "http://127.0.0.1:1").unwrap();
     let now = SystemClock.now();
     let founding = Founding::of(&object, &key, now).unwrap();
-    let roster = Roster::new(Arc::new(Nobody));
+    let roster = Roster::new(Arc::new(Nobody), 1);
     assert!(roster.is_empty() && !founding.is_known(&roster));
     let records = founding.records(&roster).unwrap();
     assert_eq!(records.len(), 4);

@@ -69,6 +69,9 @@ pub(super) enum Command {
     Settings(internal::SettingsPut),
     Pack(internal::PackPublish),
     List(internal::ListPut),
+    /// A document, read when it is stepped: what is wrong with it depends on what is in force.
+    Apply(Box<[u8]>),
+    Maintenance(internal::MaintenancePut),
     Probe(internal::Probe),
 }
 
@@ -210,6 +213,8 @@ fn decode_partition(kind: RecordType, body: &[u8]) -> Result<Option<PartitionCom
         | RecordType::Settings
         | RecordType::Pack
         | RecordType::List
+        | RecordType::Apply
+        | RecordType::Maintenance
         | RecordType::Probe => return Ok(None),
     }))
 }
@@ -221,6 +226,8 @@ fn decode_internal(kind: RecordType, body: &[u8]) -> Result<Option<Command>, Bad
         RecordType::Settings => Command::Settings(internal::read(body)?),
         RecordType::Pack => Command::Pack(internal::read(body)?),
         RecordType::List => Command::List(internal::read(body)?),
+        RecordType::Apply => Command::Apply(body.into()),
+        RecordType::Maintenance => Command::Maintenance(internal::read(body)?),
         RecordType::Probe => Command::Probe(internal::read(body)?),
         RecordType::Assess
         | RecordType::Genesis

@@ -3,6 +3,7 @@
 
 use crate::base::id::OrgId;
 use crate::base::position::{OutputRef, Position, Topic};
+use crate::base::time::Ms;
 use crate::domain::access::{ApiKey, Organization};
 use crate::domain::decision::{Decision, Flow};
 use crate::wire::envelope::DeadCode;
@@ -55,6 +56,8 @@ pub enum DirectoryChange {
     Organization(Organization),
     /// A key as it is now.
     ApiKey(OrgId, ApiKey),
+    /// Since when maintenance of the installation is on; none while it is off.
+    Maintenance(Option<Ms>),
 }
 
 /// Something to be counted.

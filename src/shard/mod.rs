@@ -11,6 +11,7 @@ pub mod effects;
 pub mod engine;
 
 mod answer;
+mod apply;
 mod assess;
 mod commands;
 mod dead_letter;
@@ -20,5 +21,7 @@ mod policies;
 mod prepared;
 mod render;
 pub mod step;
+#[cfg(test)]
+mod tests;
 
 pub use step::{Shard, Stepped, Stop};

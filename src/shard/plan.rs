@@ -1,14 +1,15 @@
 //! Planning: the rows a record will read next, as far as can be told from those in memory. What planning
 //! misses, the step finds unread, and the record is planned again.
 
-use crate::domain::access::Organization;
+use crate::base::hash::Digest256;
+use crate::domain::access::{ApiKey, Organization};
 use crate::domain::decision::Flow;
 use crate::domain::settings::ScoringSettings;
 use crate::shard::decode::{Assess, Command, Decoded, Planned};
 use crate::shard::features;
 use crate::shard::prepared::Prepared;
 use crate::shard::step::Scene;
-use crate::state::control_rows::{ActivePack, ListsRow};
+use crate::state::control_rows::{ActivePack, InstallationRow, ListsRow};
 use crate::state::decision_row::DecisionRow;
 use crate::state::key::Key;
 use crate::state::row::FromRow;
@@ -18,6 +19,10 @@ use crate::wire::envelope::Envelope;
 /// Adds the keys that `planned` would read and that are not in memory.
 pub(super) fn wants(scene: &mut Scene<'_>, planned: &Planned<'_>, wanted: &mut Vec<Key>) {
     let Decoded::Command(org, command) = &planned.decoded else { return };
+    if let Command::Maintenance(_) = command {
+        seek::<InstallationRow>(scene, Key::Installation, wanted);
+        return;
+    }
     let Some(Some(organization)) = seek::<Organization>(scene, Key::Organization(*org), wanted) else {
         return;
     };
@@ -28,6 +33,16 @@ pub(super) fn wants(scene: &mut Scene<'_>, planned: &Planned<'_>, wanted: &mut V
         }
         (Command::Pack(_) | Command::List(_), _) => {
             seek::<ListsRow>(scene, Key::Lists(*org), wanted);
+            pack(scene, *org, wanted);
+        }
+        (Command::ApiKey(put), _) => {
+            if let Some(digest) = Digest256::from_hex(&put.digest) {
+                seek::<ApiKey>(scene, Key::ApiKey(*org, digest), wanted);
+            }
+        }
+        (Command::Apply(_), _) => {
+            seek::<ListsRow>(scene, Key::Lists(*org), wanted);
+            seek::<ScoringSettings>(scene, Key::Settings(*org, Flow::Payin), wanted);
             pack(scene, *org, wanted);
         }
         (Command::Settings(_), _) => {

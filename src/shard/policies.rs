@@ -4,7 +4,7 @@ use crate::base::collections::Map;
 use crate::base::hash::Digest256;
 use crate::base::id::OrgId;
 use crate::domain::decision::Flow;
-use crate::policy::Policy;
+use crate::policy::{Diagnostic, Policy};
 use crate::shard::engine::Engine;
 use crate::state::control_rows::{ActivePack, ListsRow};
 use crate::state::key::Key;
@@ -77,13 +77,25 @@ pub(super) fn compile(
     document: Option<&String>,
     lists: Option<&ListsRow>,
 ) -> Result<Policy, Vec<String>> {
-    let texts =
-        |faults: Vec<crate::policy::Diagnostic>| faults.iter().map(ToString::to_string).collect::<Vec<_>>();
     let own = lists.map(|row| engine.catalogue.with_lists(&row.lists));
     let catalogue = own.as_ref().unwrap_or(&engine.catalogue);
     let pack = match document {
-        Some(document) => Some(catalogue.check(document).map_err(texts)?),
+        Some(document) => Some(catalogue.check(document).map_err(|faults| texts(&faults))?),
         None => None,
     };
-    catalogue.compile(pack.as_ref()).map_err(texts)
+    catalogue.compile(pack.as_ref()).map_err(|faults| texts(&faults))
+}
+
+/// As [`compile`], for a document that its author can still mend: it is held to more than a stored one.
+pub(super) fn compile_strictly(
+    engine: &Engine,
+    document: &String,
+    lists: Option<&ListsRow>,
+) -> Result<Policy, Vec<String>> {
+    engine.catalogue.check_strictly(document).map_err(|faults| texts(&faults))?;
+    compile(engine, Some(document), lists)
+}
+
+fn texts(faults: &[Diagnostic]) -> Vec<String> {
+    faults.iter().map(ToString::to_string).collect()
 }

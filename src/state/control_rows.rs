@@ -1,4 +1,5 @@
-//! Stored forms of what manages an organization: itself, its keys, settings, packs and lists.
+//! Stored forms of what manages an organization (itself, its keys, settings, packs and lists) and the
+//! installation.
 
 use crate::base::currency::Currency;
 use crate::base::hash::{Digest256, EntityKey};
@@ -30,6 +31,13 @@ pub struct ListsRow {
     pub digest: Digest256,
     /// Sorted values by name.
     pub lists: BTreeMap<String, Vec<String>>,
+}
+
+/// What holds for the whole installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstallationRow {
+    /// Since when maintenance is on; none while it is off.
+    pub maintenance: Option<Ms>,
 }
 
 fn open<'a>(bytes: &'a [u8], what: &'static str) -> Result<Decoder<'a>, BadRow> {
@@ -289,4 +297,23 @@ pub fn decode_lists(bytes: &[u8]) -> Result<ListsRow, BadRow> {
     }
     input.end()?;
     Ok(ListsRow { digest, lists })
+}
+
+/// The stored value of what holds for the installation.
+#[must_use]
+pub fn encode_installation(row: &InstallationRow) -> Vec<u8> {
+    let mut out = Encoder::versioned(VERSION);
+    out.option(row.maintenance, Encoder::time);
+    out.finish()
+}
+
+/// Reads what holds for the installation.
+///
+/// # Errors
+/// The bytes are damaged or of no known version.
+pub fn decode_installation(bytes: &[u8]) -> Result<InstallationRow, BadRow> {
+    let mut input = open(bytes, "an installation's row of a known version")?;
+    let row = InstallationRow { maintenance: input.option(Decoder::time)? };
+    input.end()?;
+    Ok(row)
 }

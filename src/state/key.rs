@@ -23,6 +23,8 @@ pub enum Kind {
     Pack = 5,
     /// Named lists of the organization.
     Lists = 6,
+    /// What holds for the whole installation.
+    Installation = 7,
     /// A request already decided.
     Idempotency = 16,
     /// A session.
@@ -39,13 +41,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, by code.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Organization,
         Kind::ApiKey,
         Kind::Settings,
         Kind::ActivePack,
         Kind::Pack,
         Kind::Lists,
+        Kind::Installation,
         Kind::Idempotency,
         Kind::Session,
         Kind::Decision,
@@ -89,6 +92,8 @@ pub enum Key {
     Pack(OrgId, Digest256),
     /// Named lists.
     Lists(OrgId),
+    /// What holds for the whole installation.
+    Installation,
     /// A request already decided, by the hash of its idempotency key.
     Idempotency(OrgId, Scope, Hash128),
     /// A session, by the hash of its id.
@@ -114,6 +119,7 @@ impl Key {
             Key::ActivePack(..) => Kind::ActivePack,
             Key::Pack(..) => Kind::Pack,
             Key::Lists(..) => Kind::Lists,
+            Key::Installation => Kind::Installation,
             Key::Idempotency(..) => Kind::Idempotency,
             Key::Session(..) => Kind::Session,
             Key::Decision(..) => Kind::Decision,
@@ -127,6 +133,7 @@ impl Key {
     #[must_use]
     pub const fn organization(&self) -> OrgId {
         match self {
+            Key::Installation => OrgId::INSTALLATION,
             Key::Organization(org)
             | Key::ApiKey(org, ..)
             | Key::Settings(org, ..)
@@ -150,7 +157,7 @@ impl Key {
         out.push(self.kind() as u8);
         out.extend_from_slice(self.organization().as_bytes());
         match self {
-            Key::Organization(_) | Key::Lists(_) => {}
+            Key::Organization(_) | Key::Lists(_) | Key::Installation => {}
             Key::ApiKey(_, digest) | Key::Pack(_, digest) => out.extend_from_slice(&digest.0),
             Key::Settings(_, flow) | Key::ActivePack(_, flow) => out.push(*flow as u8),
             Key::Idempotency(_, scope, hash) => {
@@ -208,6 +215,7 @@ mod tests {
             (Key::ActivePack(org, Flow::Payout), format!("04{org_hex}02")),
             (Key::Pack(org, Digest256([3; 32])), format!("05{org_hex}{}", "03".repeat(32))),
             (Key::Lists(org), format!("06{org_hex}")),
+            (Key::Installation, format!("07{}", "00".repeat(16))),
             (Key::Idempotency(org, Scope::Payin, entity.hash), format!("10{org_hex}01{hash_hex}")),
             (Key::Session(org, Flow::Payin, entity.hash), format!("11{org_hex}01{hash_hex}")),
             (Key::Decision(org, Flow::Payin, entity.hash, 1), format!("12{org_hex}01{hash_hex}00000001")),

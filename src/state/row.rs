@@ -3,7 +3,7 @@
 use crate::domain::access::{ApiKey, Organization};
 use crate::domain::settings::ScoringSettings;
 use crate::state::codec::BadRow;
-use crate::state::control_rows::{self as control, ActivePack, ListsRow};
+use crate::state::control_rows::{self as control, ActivePack, InstallationRow, ListsRow};
 use crate::state::decision_row::DecisionRow;
 use crate::state::event::EventRow;
 use crate::state::key::Kind;
@@ -26,6 +26,8 @@ pub enum Row {
     Pack(String),
     /// Of [`Kind::Lists`].
     Lists(ListsRow),
+    /// Of [`Kind::Installation`].
+    Installation(InstallationRow),
     /// Of [`Kind::Idempotency`].
     Idempotency(IdempotencyRow),
     /// Of [`Kind::Session`].
@@ -51,6 +53,7 @@ impl Row {
             Row::ActivePack(row) => control::encode_active_pack(row),
             Row::Pack(row) => control::encode_pack(row),
             Row::Lists(row) => control::encode_lists(row),
+            Row::Installation(row) => control::encode_installation(row),
             Row::Idempotency(row) => row.encode(),
             Row::Session(row) => row.encode(),
             Row::Decision(row) => row.encode(),
@@ -72,6 +75,7 @@ impl Row {
             Kind::ActivePack => Row::ActivePack(control::decode_active_pack(bytes)?),
             Kind::Pack => Row::Pack(control::decode_pack(bytes)?),
             Kind::Lists => Row::Lists(control::decode_lists(bytes)?),
+            Kind::Installation => Row::Installation(control::decode_installation(bytes)?),
             Kind::Idempotency => Row::Idempotency(IdempotencyRow::decode(bytes)?),
             Kind::Session => Row::Session(SessionRow::decode(bytes)?),
             Kind::Decision => Row::Decision(Box::new(DecisionRow::decode(bytes)?)),
@@ -106,6 +110,7 @@ from_row! {
     ActivePack => ActivePack;
     Pack => String;
     Lists => ListsRow;
+    Installation => InstallationRow;
     Idempotency => IdempotencyRow;
     Session => SessionRow;
     Decision => Box<DecisionRow>;

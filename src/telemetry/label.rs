@@ -111,6 +111,7 @@ labels! {
         PayloadTooLarge = "PAYLOAD_TOO_LARGE",
         UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE",
         Internal = "INTERNAL_ERROR",
+        AssessMaintenance = "ASSESS_MAINTENANCE",
         ServiceUnavailable = "SERVICE_UNAVAILABLE",
         RateLimitStoreUnavailable = "RATE_LIMIT_STORE_UNAVAILABLE",
         AssessTimeout = "ASSESS_TIMEOUT",

@@ -51,6 +51,10 @@ types! {
     Pack = "clausum.internal.pack.v1",
     /// A named list is replaced.
     List = "clausum.internal.list.v1",
+    /// Settings, packs and lists of an organization change in one step.
+    Apply = "clausum.internal.apply.v1",
+    /// Maintenance of the installation begins or ends.
+    Maintenance = "clausum.internal.maintenance.v1",
     /// Understood by engines made for tests only.
     Probe = "clausum.internal.probe.v1",
 }
@@ -204,12 +208,26 @@ impl<'a> Envelope<'a> {
 /// # Errors
 /// The body is beyond a record's limit.
 pub fn product_record(org: OrgId, kind: RecordType, body: &[u8], id: &str) -> Result<Bytes, TooLarge> {
+    begun(org, kind, body, id).map(Builder::finish)
+}
+
+/// As [`product_record`], of which somebody waits for the answer.
+///
+/// # Errors
+/// The body is beyond a record's limit.
+pub fn awaited_record(org: OrgId, kind: RecordType, body: &[u8], id: &str) -> Result<Bytes, TooLarge> {
+    let mut record = begun(org, kind, body, id)?;
+    record.header(header::REPLY_TO, id.as_bytes())?;
+    Ok(record.finish())
+}
+
+fn begun(org: OrgId, kind: RecordType, body: &[u8], id: &str) -> Result<Builder, TooLarge> {
     let mut record = Builder::new(org.to_string().as_bytes(), Some(body))?;
     record.header(header::CE_SPECVERSION, b"1.0")?;
     record.header(header::CE_ID, id.as_bytes())?;
     record.header(header::CE_SOURCE, header::SOURCE.as_bytes())?;
     record.header(header::CE_TYPE, kind.text().as_bytes())?;
-    Ok(record.finish())
+    Ok(record)
 }
 
 #[derive(Default)]

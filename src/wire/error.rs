@@ -1,7 +1,47 @@
 //! Error answers: the contract's section 3.
 
 use crate::domain::fault::{Details, FieldFault, Refusal, TextPlace};
+use crate::wire::admin::Fault;
 use crate::wire::json::{Object, object};
+use serde::Deserialize;
+
+/// An error answer as one who asked reads it.
+#[derive(Debug, Deserialize)]
+pub struct ErrorBody {
+    error: Told,
+}
+
+#[derive(Debug, Deserialize)]
+struct Told {
+    code: String,
+    message: String,
+    #[serde(default)]
+    details: ToldDetails,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct ToldDetails {
+    #[serde(default)]
+    fields: Vec<Fault>,
+}
+
+impl ErrorBody {
+    /// For a person.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.error.message
+    }
+
+    /// Everything that is wrong, one fault at least.
+    #[must_use]
+    pub fn faults(self) -> Vec<Fault> {
+        let Told { code, message, details } = self.error;
+        if details.fields.is_empty() {
+            return vec![Fault { field: String::new(), code, message }];
+        }
+        details.fields
+    }
+}
 
 /// The status and the body of a refusal.
 #[must_use]

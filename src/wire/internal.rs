@@ -160,6 +160,14 @@ pub struct ListPut {
     pub values: Option<Vec<String>>,
 }
 
+/// Maintenance of the installation begins or ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaintenancePut {
+    /// Whether it is on from now on.
+    pub on: bool,
+}
+
 /// Understood by engines made for tests only: emits events, or panics.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,7 +1,9 @@
 //! Every external shape: records and their headers, commands, outputs, HTTP JSON. What comes from
 //! outside is an error value with a place here, never a panic.
 
+pub mod admin;
 pub mod amount;
+pub mod apply;
 pub mod assess;
 pub mod backup;
 pub mod bootstrap;

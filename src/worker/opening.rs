@@ -335,7 +335,7 @@ fn outputs(landed: [Option<Landed>; 3]) -> [Option<OutputRef>; 3] {
 /// What gateways are to know, from the rows of a store; what is behind its checkpoint follows as changes.
 fn directory(store: &dyn Store) -> Result<Vec<DirectoryChange>, Failure> {
     let mut entries = Vec::new();
-    for kind in [Kind::Organization, Kind::ApiKey] {
+    for kind in [Kind::Organization, Kind::ApiKey, Kind::Installation] {
         let mut after: Option<Vec<u8>> = None;
         loop {
             let rows = store.scan(&prefix(kind), after.as_deref(), SCAN)?;
@@ -346,6 +346,9 @@ fn directory(store: &dyn Store) -> Result<Vec<DirectoryChange>, Failure> {
                 let org = key.get(1..17).and_then(|bytes| bytes.try_into().ok()).map(OrgId::from_bytes);
                 match (row, org) {
                     (Row::Organization(org), _) => entries.push(DirectoryChange::Organization(org)),
+                    (Row::Installation(row), _) => {
+                        entries.push(DirectoryChange::Maintenance(row.maintenance))
+                    }
                     (Row::ApiKey(key), Some(org)) => entries.push(DirectoryChange::ApiKey(org, key)),
                     _ => {}
                 }

@@ -239,13 +239,14 @@ impl Owner {
     /// Moves on as far as one turn goes.
     pub fn turn(&mut self) -> OwnerTurn {
         let now = self.parts.clock.elapsed();
+        let hurried = self.status.take_hurry();
         let stage = std::mem::replace(&mut self.stage, Stage::Waiting(now));
         let moved = match stage {
             Stage::Waiting(_) | Stage::Held(..) | Stage::Restoring(_) if self.closing => {
                 self.stage = Stage::Ended(self.end());
                 Ok(OwnerTurn::Ended(self.end()))
             }
-            Stage::Waiting(until) | Stage::Held(_, until) if now < until => {
+            Stage::Waiting(until) | Stage::Held(_, until) if now < until && !hurried => {
                 self.stage = stage;
                 Ok(OwnerTurn::Idle(until.saturating_sub(now)))
             }
@@ -278,6 +279,7 @@ impl Owner {
     /// parked.
     fn fail(&mut self, failure: &Failure) {
         tracing::error!(partition = self.partition.0, %failure, "the shard cannot go on");
+        self.status.set_failure(Some(failure.to_string()));
         if let Failure::Log(why) = failure {
             self.status.set_phase(Phase::Left);
             self.stage = Stage::Ended(End::Log(why.clone()));
@@ -354,6 +356,7 @@ impl Owner {
         if next > running.epoch && self.status.phase() != Phase::Running {
             self.again_ms = self.options.announce_again_ms;
             self.failures = Failures::default();
+            self.status.set_failure(None);
             self.status.set_phase(Phase::Running);
         }
         Ok(())

@@ -2,8 +2,11 @@
 
 use crate::base::position::Offset;
 use crate::worker::snapshot::Mark;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+/// Characters kept of the text of a failure.
+const FAILURE_CHARS: usize = 1_000;
 
 /// What the log must keep, so that the partition can begin from either of its newest two snapshots: nothing
 /// below these offsets is needed.
@@ -31,6 +34,20 @@ pub enum Phase {
     Left = 4,
 }
 
+impl Phase {
+    /// For people and programs.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Phase::Opening => "opening",
+            Phase::Running => "running",
+            Phase::Poisoned => "poisoned",
+            Phase::Parked => "parked",
+            Phase::Left => "left",
+        }
+    }
+}
+
 /// The state of one owned partition; a snapshot of each part by itself.
 #[derive(Debug, Default)]
 pub struct Status {
@@ -50,6 +67,10 @@ pub struct Status {
     /// Bytes of its files.
     snapshot_bytes: AtomicU64,
     keep: Mutex<Option<Keep>>,
+    /// Why it could not go on the last time; none once it decides again.
+    failure: Mutex<Option<String>>,
+    /// Whether somebody asked it to wait no longer; written by anyone, taken by the owner.
+    hurried: AtomicBool,
 }
 
 impl Status {
@@ -122,6 +143,29 @@ impl Status {
         self.snapshot_bytes.store(bytes, Ordering::Relaxed);
         let keep = crate::worker::snapshot::keep(newest);
         *self.keep.lock().unwrap_or_else(PoisonError::into_inner) = keep;
+    }
+
+    /// Why it could not go on the last time, while it does not decide.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks the owner of a poisoned or parked partition to try again at once; raise the worker's signal
+    /// behind it. Tells whether there was anything to ask for.
+    pub fn hurry(&self) -> bool {
+        let waits = matches!(self.phase(), Phase::Poisoned | Phase::Parked);
+        self.hurried.store(waits, Ordering::Relaxed);
+        waits
+    }
+
+    pub(super) fn take_hurry(&self) -> bool {
+        self.hurried.swap(false, Ordering::Relaxed)
+    }
+
+    pub(super) fn set_failure(&self, failure: Option<String>) {
+        let failure = failure.map(|text| text.chars().take(FAILURE_CHARS).collect());
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 
     pub(super) fn set_phase(&self, phase: Phase) {

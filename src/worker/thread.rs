@@ -11,7 +11,7 @@ use crate::worker::{Options, Parts};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -50,6 +50,8 @@ pub struct Worker {
     statuses: Vec<(Partition, Arc<Status>)>,
     stop: Arc<AtomicBool>,
     signal: Arc<Signal>,
+    /// Rounds of the worker's thread; written by it, and grows once a second at least while all is well.
+    rounds: Arc<AtomicU64>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -69,6 +71,7 @@ impl Worker {
             (0..parts.log.partitions()).map(|number| (Partition(number), Arc::default())).collect();
         let (told, outcomes) = channel();
         let (stop, signal) = (Arc::new(AtomicBool::new(false)), Arc::clone(&parts.signal));
+        let rounds = Arc::new(AtomicU64::new(0));
         let (checkpoints, writer) = hand("checkpoints", &told, &signal, None)?;
         let (snapshots, taker) = hand("snapshots", &told, &signal, Some(&stop))?;
         let (restores, finder) = hand("restores", &told, &signal, Some(&stop))?;
@@ -82,6 +85,7 @@ impl Worker {
             hands,
             outcomes,
             stop: Arc::clone(&stop),
+            rounds: Arc::clone(&rounds),
         };
         let turner = Builder::new()
             .name("worker".to_owned())
@@ -91,13 +95,19 @@ impl Worker {
                 ended(exit);
             })
             .map_err(|error| error.to_string())?;
-        Ok(Self { statuses, stop, signal, threads: vec![turner, writer, taker, finder] })
+        Ok(Self { statuses, stop, signal, rounds, threads: vec![turner, writer, taker, finder] })
     }
 
     /// How each partition of the log is doing, by its number.
     #[must_use]
     pub fn statuses(&self) -> &[(Partition, Arc<Status>)] {
         &self.statuses
+    }
+
+    /// Rounds of the worker's thread so far: they grow once a second at least while it is not stuck.
+    #[must_use]
+    pub fn rounds(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.rounds)
     }
 
     /// Stops: what was polled is applied and emitted, a last checkpoint is written, and all threads have
@@ -186,12 +196,14 @@ struct Group {
     hands: Hands,
     outcomes: Receiver<Tagged<JobDone>>,
     stop: Arc<AtomicBool>,
+    rounds: Arc<AtomicU64>,
 }
 
 impl Group {
     fn run(&mut self) -> Exit {
         let mut exit = Exit::Stopped;
         loop {
+            self.rounds.fetch_add(1, Ordering::Relaxed);
             self.follow_assignments();
             while let Ok((partition, done)) = self.outcomes.try_recv() {
                 if let Some((owner, _)) = self.owners.iter_mut().find(|(o, _)| o.partition() == partition) {

@@ -168,8 +168,9 @@ impl Running {
             self.outbox.push(outputs);
         }
         self.outbox.send(&*parts.log, self.partition, &self.inbox).map_err(Failure::Log)?;
-        effects.replies.into_iter().for_each(|reply| parts.replies.reply(reply));
+        // What a reply acknowledges is in force at the door before whoever waits hears of it.
         effects.directory.into_iter().for_each(|change| parts.directory.changed(self.partition, change));
+        effects.replies.into_iter().for_each(|reply| parts.replies.reply(reply));
         effects.notes.iter().for_each(|note| parts.notes.note(note));
         Ok(())
     }

@@ -21,11 +21,17 @@ pub(crate) fn binary() -> PathBuf {
 impl Server {
     /// Starts on a data folder and waits until it is ready.
     pub(crate) fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// The same with variables of the environment.
+    pub(crate) fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
         let log = std::fs::File::create(data.join("stderr.txt")).unwrap();
         let mut child = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .env("CLAUSUM__CHECKPOINT__INTERVAL_MS", "300")
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -71,10 +77,26 @@ impl Server {
 
     /// A connection that calls with the key of a kind.
     pub(crate) fn connect_with(&self, kind: &str) -> std::io::Result<Client> {
+        self.connect_as(self.key(kind))
+    }
+
+    /// A connection that calls with a key.
+    pub(crate) fn connect_as(&self, key: &str) -> std::io::Result<Client> {
         let stream = TcpStream::connect(&self.address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        Ok(Client { stream: BufReader::new(stream), key: self.key(kind).to_owned() })
+        Ok(Client { stream: BufReader::new(stream), key: key.to_owned() })
+    }
+
+    /// The status and the body of a route without a key.
+    pub(crate) fn get(&self, target: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let head = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
     }
 }
 
@@ -86,13 +108,14 @@ impl Drop for Server {
     }
 }
 
-fn wait_for<T>(mut ready: impl FnMut() -> Option<T>) -> T {
+/// Looks until there is something to see.
+pub(crate) fn wait_for<T>(mut ready: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + Duration::from_secs(30);
     loop {
         if let Some(value) = ready() {
             return value;
         }
-        assert!(Instant::now() < end, "the server did not become ready");
+        assert!(Instant::now() < end, "what was waited for did not come");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

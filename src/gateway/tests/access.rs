@@ -101,6 +101,7 @@ async fn a_route_may_be_closed_to_checkout_keys() {
         options: Options::new(INSTALLATION_KEY, "1", "1"),
         random: crate::gateway::random::Random::new(Arc::clone(&clock)),
         log_health: crate::gateway::LogHealth::default(),
+        maintenance_told: crate::gateway::maintenance::Told::default(),
         draining: AtomicBool::new(false),
         parts: Parts {
             log: Arc::new(site.log.handle(GATEWAY)),

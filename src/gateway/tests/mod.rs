@@ -4,6 +4,7 @@ mod access;
 mod assess;
 mod connections;
 mod json_suite;
+mod maintenance;
 mod routes;
 
 use crate::base::clock::{Clock, SystemClock};

@@ -1,6 +1,6 @@
 //! One record after the other, the naive way: what the contract's sections 7, 8 and 18 say of it.
 
-use super::model::{Model, Request, What};
+use super::model::{Model, OrganizationModel, Request, What};
 use super::record::Plain;
 use super::request::{self, Unread};
 use super::signals::{OwnPack, Settings};
@@ -121,6 +121,10 @@ impl Model {
             self.organizations.entry(key.to_owned()).or_default().spanish = spanish;
             return End::Silent;
         }
+        if kind == "maintenance" {
+            let installation = key.bytes().all(|digit| matches!(digit, b'0' | b'-'));
+            return if installation { End::Silent } else { INVALID };
+        }
         let engine = self.engine;
         let Some(organization) = self.organizations.get_mut(key) else {
             return End::Dead("unknown_organization");
@@ -146,15 +150,19 @@ impl Model {
             },
             "list" => {
                 let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
-                if !["disposable_domains", "suspicious_tlds"].contains(&name) {
+                if !LISTS.contains(&name) {
                     return INVALID;
                 }
-                match body.get("values").and_then(Value::as_array) {
-                    Some(values) => {
-                        let values = values.iter().filter_map(Value::as_str).map(str::to_owned);
-                        organization.lists.insert(name.to_owned(), values.collect());
-                    }
-                    None => drop(organization.lists.remove(name)),
+                organization.list(name, body.get("values").unwrap_or(&Value::Null));
+            }
+            "apply" => return organization.document(body),
+            "api_key" => {
+                let [digest, state] = ["digest", "state"].map(|name| body.get(name).and_then(Value::as_str));
+                let digest = digest.unwrap_or_default();
+                if state == Some("revoked") {
+                    organization.revoked.insert(digest.to_owned());
+                } else if organization.revoked.contains(digest) {
+                    return End::Rejected(409, "INVALID_STATE", None);
                 }
             }
             "probe" => return self.probe(body, engine, request),
@@ -170,6 +178,65 @@ impl Model {
         for number in 0..body.get("events").and_then(Value::as_u64).unwrap_or(0) {
             let event = format!("{{\"probe\":{number},\"engine\":{engine}}}");
             self.owe(Topic::Events, request, What::Event(event));
+        }
+        End::Silent
+    }
+}
+
+/// Lists that organizations of the traffic know.
+const LISTS: [&str; 2] = ["disposable_domains", "suspicious_tlds"];
+
+impl OrganizationModel {
+    fn list(&mut self, name: &str, values: &Value) {
+        match values.as_array() {
+            Some(values) => {
+                let values = values.iter().filter_map(Value::as_str).map(str::to_owned);
+                self.lists.insert(name.to_owned(), values.collect());
+            }
+            None => drop(self.lists.remove(name)),
+        }
+    }
+
+    /// All of a document, or nothing of it.
+    fn document(&mut self, body: &Value) -> End {
+        let known = ["scoring", "lists", "packs"];
+        if body.as_object().is_some_and(|body| body.keys().any(|name| !known.contains(&name.as_str()))) {
+            return INVALID;
+        }
+        let lists = body.get("lists").and_then(Value::as_object);
+        if lists.is_some_and(|lists| lists.keys().any(|name| !LISTS.contains(&name.as_str()))) {
+            return INVALID;
+        }
+        let pack = match body.get("packs").and_then(|packs| packs.get("payin")) {
+            Some(Value::String(document)) => match OwnPack::of(document) {
+                Some(pack) => Some(Some(pack)),
+                None => return INVALID,
+            },
+            Some(_) => Some(None),
+            None => None,
+        };
+        if let Some(patch) = body.get("scoring").and_then(|flows| flows.get("payin")) {
+            let band = |name: &str| patch.get("thresholds")?.get(name)?.as_i64();
+            let [Some(review), Some(challenge), Some(decline)] = ["review", "challenge", "decline"].map(band)
+            else {
+                return INVALID;
+            };
+            if review > challenge || challenge > decline {
+                return INVALID;
+            }
+            self.settings.thresholds = [review, challenge, decline];
+            if let Some(weight) = patch.get("weights").and_then(|weights| weights.get("velocity_burst")) {
+                self.settings.weights.insert("velocity_burst".to_owned(), weight.as_i64().unwrap_or(0));
+            }
+            let version = self.settings_versions.entry("payin".to_owned()).or_default();
+            *version += 1;
+            self.settings.version = *version;
+        }
+        for (name, values) in lists.into_iter().flatten() {
+            self.list(name, values);
+        }
+        if let Some(pack) = pack {
+            self.pack = pack;
         }
         End::Silent
     }

@@ -5,7 +5,7 @@ use super::request::Asked;
 use super::signals::{Fired, Matched, OwnPack, Settings};
 use super::windows::Event;
 use crate::base::position::{OutputRef, Topic};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One partition.
 #[derive(Debug, Default)]
@@ -36,6 +36,8 @@ pub(in crate::sim) struct OrganizationModel {
     pub(super) settings_versions: BTreeMap<String, u64>,
     pub(super) pack: Option<OwnPack>,
     pub(super) lists: BTreeMap<String, Vec<String>>,
+    /// Digests of keys that are revoked for good.
+    pub(super) revoked: BTreeSet<String>,
     pub(super) idempotency: BTreeMap<String, Entry>,
     /// Attempts by session.
     pub(super) sessions: BTreeMap<String, u32>,
@@ -172,7 +174,7 @@ pub(super) struct Request {
 
 impl OrganizationModel {
     /// Every entity that was counted: its kind and value.
-    pub(in crate::sim) fn counted(&self) -> std::collections::BTreeSet<(String, String)> {
+    pub(in crate::sim) fn counted(&self) -> BTreeSet<(String, String)> {
         let entities = self.events.iter().flat_map(|event| &event.entities);
         entities.map(|(kind, value)| ((*kind).to_owned(), value.clone())).collect()
     }

@@ -3,6 +3,7 @@
 use super::{Shipment, Traffic, packs};
 use crate::base::hash::sha256;
 use crate::base::id::OrgId;
+use crate::base::murmur2::partition_of;
 use crate::base::position::{Partition, Topic};
 use crate::wire::envelope::{RecordType, product_record};
 use bytes::Bytes;
@@ -56,7 +57,9 @@ impl Traffic {
     /// A command of an organization, or a tick.
     pub(in crate::sim) fn command(&mut self) -> Shipment {
         let member = self.member();
-        match self.chance.below(12) {
+        match self.chance.below(15) {
+            12 | 13 => self.apply(member),
+            14 => self.maintenance(member),
             0..=3 => self.settings(member),
             4..=6 => self.pack(member),
             7 | 8 => self.list(member),
@@ -119,6 +122,48 @@ impl Traffic {
             _ => Some(vec!["mailinator.com", "gmail.com", "xyz"]),
         };
         self.own(member, RecordType::List, &json!({"name": name, "values": values}))
+    }
+
+    /// Some parts of a document, of which any may be wrong and spoil the rest.
+    fn apply(&mut self, member: usize) -> Shipment {
+        let mut document = serde_json::Map::new();
+        let chance = &mut self.chance;
+        if chance.one_in(2) {
+            let bands = [[30, 50, 75], [5, 40, 40], [60, 20, 30]];
+            let [review, challenge, decline] = *chance.pick(&bands).unwrap_or(&[30, 50, 75]);
+            let bands = json!({"review": review, "challenge": challenge, "decline": decline});
+            let weights = json!({ "velocity_burst": chance.signed(-50, 50) });
+            let mut patch = json!({"thresholds": bands});
+            if let Some(members) = patch.as_object_mut().filter(|_| chance.one_in(2)) {
+                members.insert("weights".to_owned(), weights);
+            }
+            document.insert("scoring".to_owned(), json!({ "payin": patch }));
+        }
+        if chance.one_in(2) {
+            let name = *chance.pick(&["disposable_domains", "suspicious_tlds", "shoes"]).unwrap_or(&"shoes");
+            let values = if chance.one_in(3) { Value::Null } else { json!(["xyz", "example.com", "xyz"]) };
+            document.insert("lists".to_owned(), json!({ name: values }));
+        }
+        if chance.one_in(2) {
+            let packs = [None, Some(packs::BROKEN), Some(packs::WINDOWS), Some(packs::RULES)];
+            let pack = *chance.pick(&packs).unwrap_or(&None);
+            document.insert("packs".to_owned(), json!({ "payin": pack }));
+        }
+        if chance.one_in(8) {
+            document.insert("shoes".to_owned(), json!([]));
+        }
+        self.own(member, RecordType::Apply, &Value::Object(document))
+    }
+
+    /// Of the installation, or of an organization, where it is refused.
+    fn maintenance(&mut self, member: usize) -> Shipment {
+        let body = json!({ "on": self.chance.one_in(2) });
+        if self.chance.one_in(4) {
+            return self.own(member, RecordType::Maintenance, &body);
+        }
+        let to = partition_of(OrgId::INSTALLATION.to_string().as_bytes(), self.profile.partitions);
+        let id = self.id();
+        Shipment { to, content: partition_record(RecordType::Maintenance, &body, &id) }
     }
 
     fn api_key(&mut self, member: usize) -> Shipment {

@@ -1,0 +1,42 @@
+//! How commands reach the running server of a data folder, and how they end where it says no.
+
+use crate::cli::Place;
+use crate::cli::ending::{Ending, Exit};
+use crate::cli::shell::Shell;
+use crate::node::{AskError, Data, ask};
+use crate::wire::admin::{Answer, Command, Fault, Progress};
+
+/// Asks the server; how far a long command is goes to standard error, where a person looks at it.
+pub(super) fn operate(command: Command, place: &Place, shell: &mut Shell) -> Result<Answer, Ending> {
+    let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
+    let mut shown = false;
+    let mut progress = |how: &Progress| {
+        if shell.wants_progress() {
+            shown = true;
+            shell.live(&line(how));
+        }
+    };
+    let answer = ask(&Data::new(config.data), command, &mut progress);
+    if shown {
+        shell.note("");
+    }
+    answer.map_err(|error| match error {
+        AskError::Refused(faults) => Ending::Told(Exit::Input, faults.iter().map(told).collect()),
+        AskError::Failed(why) => Ending::failed(&why),
+    })
+}
+
+/// The server is one that answers other things than it is asked.
+pub(super) fn unexpected() -> Ending {
+    Ending::failed(&"the server answered something else: it is of another version than this command")
+}
+
+fn told(fault: &Fault) -> String {
+    let Fault { field, message, .. } = fault;
+    if field.is_empty() { message.clone() } else { format!("{field}: {message}") }
+}
+
+fn line(how: &Progress) -> String {
+    let of = how.of.map_or_else(String::new, |of| format!(" of {of}"));
+    format!("{}: {}{of}", how.what, how.done)
+}

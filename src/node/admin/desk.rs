@@ -1,0 +1,210 @@
+//! Where commands are carried out: records to the log, and the wait for what their shard makes of them.
+
+use crate::base::clock::Clock;
+use crate::base::id::OrgId;
+use crate::base::position::{Partition, Topic, TopicPartition};
+use crate::base::signal::Signal;
+use crate::base::time::Ms;
+use crate::log::{AppendError, Log};
+use crate::node::admin::replies::{Answers, Expected};
+use crate::node::installation::InstallationKey;
+use crate::node::roster::Roster;
+use crate::shard::effects::Reply;
+use crate::wire::admin::{Answer, Command, Fault};
+use crate::wire::envelope::{RecordType, awaited_record};
+use crate::worker::status::{Phase, Status};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// From handing a record over to its answer.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// What a desk works with.
+pub(in crate::node) struct Parts {
+    pub(in crate::node) log: Arc<dyn Log>,
+    pub(in crate::node) clock: Arc<dyn Clock>,
+    pub(in crate::node) roster: Arc<Roster>,
+    pub(in crate::node) answers: Arc<Answers>,
+    pub(in crate::node) statuses: Vec<(Partition, Arc<Status>)>,
+    /// Wakes the worker.
+    pub(in crate::node) signal: Arc<Signal>,
+    pub(in crate::node) key: InstallationKey,
+    pub(in crate::node) base_url: String,
+}
+
+/// Carries out what an operator asks for.
+pub(in crate::node) struct Desk {
+    pub(super) parts: Parts,
+    /// Whether a first start is over, before which nothing may be written.
+    open: AtomicBool,
+    /// One command that writes at a time: what it read is as it was when its records are applied.
+    writing: tokio::sync::Mutex<()>,
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").finish_non_exhaustive()
+    }
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::node) enum Trouble {
+    /// What was asked for is wrong; nothing was done.
+    Refused(Vec<Fault>),
+    /// The server could not.
+    Failed(String),
+}
+
+impl Trouble {
+    pub(super) fn failed(why: &dyn fmt::Display) -> Self {
+        Trouble::Failed(why.to_string())
+    }
+
+    /// One thing is wrong.
+    pub(super) fn refused(field: &str, code: &str, message: impl Into<String>) -> Self {
+        Trouble::Refused(vec![fault(field, code, message)])
+    }
+}
+
+pub(super) fn fault(field: &str, code: &str, message: impl Into<String>) -> Fault {
+    Fault { field: field.to_owned(), code: code.to_owned(), message: message.into() }
+}
+
+impl Desk {
+    /// A desk that only tells how things are, until it is opened.
+    pub(in crate::node) fn new(parts: Parts) -> Self {
+        Self { parts, open: AtomicBool::new(false), writing: tokio::sync::Mutex::default() }
+    }
+
+    /// From now on commands may write.
+    pub(in crate::node) fn open(&self) {
+        self.open.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Carries out a command.
+    pub(in crate::node) async fn run(&self, command: Command) -> Result<Answer, Trouble> {
+        match command {
+            Command::Status(_) => return Ok(self.status()),
+            Command::RetryPartition(of) => return self.retry(of.partition),
+            Command::CreateOrganization(_)
+            | Command::ListOrganizations(_)
+            | Command::CreateKey(_)
+            | Command::ListKeys(_)
+            | Command::ChangeKey(_)
+            | Command::Maintenance(_)
+            | Command::Apply(_) => {}
+        }
+        if !self.is_open() {
+            return Err(Trouble::failed(
+                &"the server is still starting; `clausum status` shows how far it is",
+            ));
+        }
+        let _turn = self.writing.lock().await;
+        match command {
+            Command::CreateOrganization(new) => self.create_organization(new).await,
+            Command::ListOrganizations(_) => Ok(self.list_organizations()),
+            Command::CreateKey(new) => self.create_key(new).await,
+            Command::ListKeys(of) => self.list_keys(&of.organization_id),
+            Command::ChangeKey(change) => self.change_key(&change).await,
+            Command::Maintenance(change) => self.maintenance(change.on).await,
+            Command::Apply(apply) => self.apply(&apply).await,
+            Command::Status(_) | Command::RetryPartition(_) => Ok(self.status()),
+        }
+    }
+
+    pub(super) fn now(&self) -> Ms {
+        self.parts.clock.now()
+    }
+
+    /// Random bytes.
+    pub(super) fn random<const N: usize>(&self) -> Result<[u8; N], Trouble> {
+        let mut bytes = [0; N];
+        self.parts.clock.entropy(&mut bytes).map_err(|error| Trouble::failed(&error))?;
+        Ok(bytes)
+    }
+
+    /// Appends records of one organization, one behind the other, and waits until their shard has answered
+    /// each. The answers are in the order of the records; which of them are refusals is for the caller.
+    pub(super) async fn write(
+        &self,
+        org: OrgId,
+        records: Vec<(RecordType, Vec<u8>)>,
+    ) -> Result<Vec<Reply>, Trouble> {
+        let home = self.parts.roster.home(org);
+        self.unless_idle(home)?;
+        let mut expected = Vec::with_capacity(records.len());
+        let mut contents = Vec::with_capacity(records.len());
+        for (kind, body) in records {
+            let one = self.parts.answers.expect();
+            let content = awaited_record(org, kind, &body, &one.id);
+            contents.push(content.map_err(|error| Trouble::failed(&error))?);
+            expected.push(one);
+        }
+        let ids: Vec<String> = expected.iter().map(|one| one.id.clone()).collect();
+        let answers = Arc::clone(&self.parts.answers);
+        let done = move |outcome: Result<_, AppendError>| {
+            if let Err(error) = outcome {
+                ids.iter().for_each(|id| answers.tell(id, Err(error.clone())));
+            }
+        };
+        let to = TopicPartition::new(Topic::Requests, home);
+        let handed = self.parts.log.append(to, contents, Box::new(done));
+        handed.map_err(|error| Trouble::Failed(format!("nothing was written: {error}")))?;
+        match timeout(WITHIN, all(expected)).await {
+            Ok(replies) => replies,
+            Err(_) => Err(Trouble::Failed(
+                "no answer in time; what was asked for is in the log and may still be done: see how it is \
+                 before asking again"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// What nobody would apply is not written.
+    fn unless_idle(&self, home: Partition) -> Result<(), Trouble> {
+        let status = self.parts.statuses.iter().find(|(partition, _)| *partition == home);
+        let Some((_, status)) = status else {
+            return Err(Trouble::Failed(format!("partition {home} is not owned here")));
+        };
+        match status.phase() {
+            Phase::Running => Ok(()),
+            phase @ (Phase::Opening | Phase::Poisoned | Phase::Parked | Phase::Left) => {
+                let why = status.failure().map_or_else(String::new, |why| format!(" ({why})"));
+                let phase = phase.text();
+                Err(Trouble::Failed(format!("nothing was written: partition {home} is {phase}{why}")))
+            }
+        }
+    }
+}
+
+/// The outcome of each.
+async fn all(expected: Vec<Expected>) -> Result<Vec<Reply>, Trouble> {
+    let mut replies = Vec::with_capacity(expected.len());
+    for mut one in expected {
+        match (&mut one.receiver).await {
+            Ok(Ok(reply)) => replies.push(reply),
+            Ok(Err(error @ AppendError::Closed(_))) => {
+                return Err(Trouble::Failed(format!("what was asked for may or may not be done: {error}")));
+            }
+            Ok(Err(error)) => return Err(Trouble::Failed(format!("nothing was written: {error}"))),
+            Err(_) => return Err(Trouble::failed(&"the server is ending")),
+        }
+    }
+    Ok(replies)
+}
+
+/// What a shard answered to each record; the first refusal ends it.
+pub(super) fn accepted(replies: Vec<Reply>) -> Result<Vec<Reply>, Trouble> {
+    match replies.iter().find(|reply| reply.status != 200) {
+        Some(refused) => Err(crate::node::admin::documents::refusal(refused)),
+        None => Ok(replies),
+    }
+}
