@@ -12,6 +12,7 @@ mod rules;
 mod serve;
 mod shell;
 mod simulate;
+mod store;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -82,6 +83,9 @@ enum Command {
     /// Look into the log of a data folder, also of a running server
     #[command(subcommand)]
     Log(log::Command),
+    /// Look into the state of a data folder, also of a running server
+    #[command(subcommand)]
+    Store(store::Command),
     /// Test the engine itself under every fault, from a seed
     Simulate(simulate::Arguments),
     /// Send made-up payments to a server at a steady rate and measure its answers
@@ -119,6 +123,7 @@ fn dispatch(cli: &Cli, shell: &mut Shell) -> Result<Exit, Ending> {
         Command::Assess(arguments) => assess::run(arguments, &cli.place, shell),
         Command::Rules(command) => rules::run(command, shell),
         Command::Log(command) => log::run(command, &cli.place, shell),
+        Command::Store(command) => store::run(command, &cli.place, shell),
         Command::Simulate(arguments) => simulate::run(arguments, shell),
         Command::Load(arguments) => load::run(arguments, &cli.place, shell),
         Command::Config(command) => config::run(command, &cli.place, shell),
