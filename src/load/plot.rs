@@ -7,6 +7,7 @@ use std::time::Duration;
 
 /// Points of a line at most; of a longer run each point is the worst of several seconds.
 const POINTS: usize = 1_000;
+const SHORT: Duration = Duration::from_millis(500);
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 560.0;
 /// Where the panels stand, and how wide and how high they are.
@@ -17,7 +18,7 @@ const LOWER: (f64, f64) = (400.0, 104.0);
 
 /// Colours that people who see few of them can tell apart; the second of each is for dark grounds.
 const STYLE: &str = "\
-text{font:13px system-ui,sans-serif;fill:#333}.title{font-size:16px;font-weight:600}.note{fill:#666}\
+text{font:13px system-ui,DejaVu Sans,sans-serif;fill:#333}.title{font-size:16px;font-weight:600}.note{fill:#666}\
 .ground{fill:#fff}.grid{stroke:#ddd}.axis{stroke:#888}path{fill:none;stroke-width:1.6;stroke-linejoin:round}\
 .p50{stroke:#0072b2}.p99{stroke:#b8860b}.max{stroke:#c0392b}.due{stroke:#888;stroke-dasharray:4 3}\
 .answered{stroke:#007a5a}\
@@ -40,7 +41,7 @@ struct Point {
 #[must_use]
 pub fn plot(seconds: &[Second], title: &str, latency: &str) -> String {
     let each = seconds.len().div_ceil(POINTS).max(1);
-    let points: Vec<Point> = seconds.chunks(each).map(point).collect();
+    let points: Vec<Point> = groups(seconds, each).into_iter().map(point).collect();
     let end = points.last().map_or(1.0, |point| point.at).max(1.0);
     let note = match each {
         1 => format!("{latency}, of each second"),
@@ -51,6 +52,21 @@ pub fn plot(seconds: &[Second], title: &str, latency: &str) -> String {
     svg.rates(&points, end);
     svg.times(end);
     svg.close()
+}
+
+/// Seconds that make a point. What is left at the end is none of its own if it is short: its rate would
+/// say nothing.
+fn groups(seconds: &[Second], each: usize) -> Vec<&[Second]> {
+    let mut groups: Vec<&[Second]> = seconds.chunks(each).collect();
+    let length: Duration = groups.last().into_iter().copied().flatten().map(|second| second.length).sum();
+    if length < SHORT
+        && let [.., before, last] = groups.as_slice()
+    {
+        let both = seconds.get(seconds.len() - before.len() - last.len()..).unwrap_or_default();
+        groups.truncate(groups.len() - 2);
+        groups.push(both);
+    }
+    groups
 }
 
 fn point(seconds: &[Second]) -> Point {
@@ -273,6 +289,19 @@ mod tests {
             .split(['M', 'L'])
             .filter_map(|point| point.split(' ').nth(1)?.parse::<f64>().ok());
         assert!(ys.fold(f64::MAX, f64::min) < 150.0, "the one bad second is seen");
+    }
+
+    #[test]
+    fn the_end_of_a_run_is_no_spike() {
+        let mut seconds: Vec<Second> = (1..=9).map(|end| second(end, 100, 2)).collect();
+        let rest = Duration::from_millis(20);
+        seconds.push(Second { end: Duration::from_secs(9) + rest, length: rest, ..second(0, 40, 9) });
+        let points: Vec<Point> = groups(&seconds, 1).into_iter().map(point).collect();
+        assert_eq!(points.len(), 9);
+        let last = points.last().unwrap();
+        assert!(last.answered < 140.0, "{last:?}");
+        assert!((last.p50 - 9.0).abs() < 0.1, "its latencies count: {last:?}");
+        assert_eq!(groups(&seconds[9..], 1).len(), 1, "a run of its own has a point");
     }
 
     #[test]
