@@ -10,6 +10,7 @@
     reason = "a bench prints, looks at the clock and stops at a surprise"
 )]
 
+mod load;
 mod log;
 mod step;
 mod windows;
@@ -36,6 +37,7 @@ fn main() {
     println!("{:<52} {:>12} {:>14}  digest", "what", "each", "a second");
     windows::run(scale);
     step::run(scale);
+    load::run(scale);
     log::run(scale);
     worker::run(scale);
 }

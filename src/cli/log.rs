@@ -5,7 +5,7 @@ use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::cli::Place;
 use crate::cli::ending::{Ending, Exit};
 use crate::cli::shell::Shell;
-use crate::log::embedded::{Report, scan, verify};
+use crate::log::embedded::{Counts, Report, scan, verify};
 use crate::log::{LogError, Stored};
 use crate::node::Data;
 use crate::wire::header;
@@ -19,6 +19,12 @@ use std::path::{Path, PathBuf};
 pub(super) enum Command {
     /// Print the records of a topic
     Cat(Cat),
+    /// Tell what each partition of each topic holds, from reading all of it
+    Topics {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Read every byte and tell everything that is damaged
     Verify {
         /// Print JSON
@@ -61,6 +67,10 @@ pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result
     }
     match command {
         Command::Cat(arguments) => cat(arguments, &folder, shell),
+        Command::Topics { json } => {
+            let report = verify(&folder).map_err(|error| of_log(&error))?;
+            topics(&report, &folder, *json, shell)
+        }
         Command::Verify { json } => {
             let report = verify(&folder).map_err(|error| of_log(&error))?;
             show(&report, &folder, *json, shell)
@@ -138,6 +148,45 @@ fn print(partition: Partition, stored: &Stored, json: bool, shell: &mut Shell) -
     let key = String::from_utf8_lossy(content.key).into_owned();
     let value = value.as_deref().unwrap_or("(no value)");
     Ok(shell.line(&format!("{at}  {}  {kind}  {key}  {value}", stored.timestamp))?)
+}
+
+/// Partitions that never held a record are left out for people: there may be a thousand.
+fn topics(report: &Report, folder: &Path, json: bool, shell: &mut Shell) -> Result<Exit, Ending> {
+    let times =
+        |counts: &Counts| counts.times.map(|(oldest, newest)| (oldest.to_string(), newest.to_string()));
+    if json {
+        let all: Vec<_> = report
+            .counts
+            .iter()
+            .map(|counts| {
+                let (oldest, newest) = times(counts).unzip();
+                json!({"topic": counts.of.topic.name(), "partition": counts.of.partition.0,
+                    "start": counts.bounds.start.0, "end": counts.bounds.end.0, "records": counts.records,
+                    "bytes": counts.bytes, "oldest": oldest, "newest": newest, "segments": counts.segments})
+            })
+            .collect();
+        shell.json(&json!({"partitions": report.partitions, "segments": report.segments, "topics": all}))?;
+    } else {
+        let rows: Vec<_> = report
+            .counts
+            .iter()
+            .filter(|counts| counts.bounds.end > Offset(0))
+            .map(|counts| {
+                let (oldest, newest) = times(counts).unwrap_or_else(|| ("-".to_owned(), "-".to_owned()));
+                let numbers = [counts.bounds.start.0, counts.bounds.end.0, counts.records, counts.bytes];
+                let numbers = numbers.map(|number| number.to_string());
+                let more = [counts.segments.to_string(), oldest, newest];
+                std::iter::once(counts.of.to_string()).chain(numbers).chain(more).collect()
+            })
+            .collect();
+        let head = ["partition", "start", "end", "records", "bytes", "segments", "oldest", "newest"];
+        shell.table(&head, &rows)?;
+    }
+    for damage in &report.damage {
+        let file = path(folder, &damage.file);
+        shell.complain(&format!("{file}: damaged at byte {}: {}", damage.at, damage.what));
+    }
+    Ok(if report.damage.is_empty() { Exit::Done } else { Exit::Checks })
 }
 
 fn show(report: &Report, folder: &Path, json: bool, shell: &mut Shell) -> Result<Exit, Ending> {

@@ -18,6 +18,7 @@ mod serve;
 mod shell;
 mod simulate;
 mod status;
+mod store;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -105,6 +106,9 @@ enum Command {
     /// Look into the log of a data folder, also of a running server
     #[command(subcommand)]
     Log(log::Command),
+    /// Look into the state of a data folder, also of a running server
+    #[command(subcommand)]
+    Store(store::Command),
     /// Test the engine itself under every fault, from a seed
     Simulate(simulate::Arguments),
     /// Send made-up payments to a server at a steady rate and measure its answers
@@ -148,6 +152,7 @@ fn dispatch(cli: &Cli, shell: &mut Shell) -> Result<Exit, Ending> {
         Command::Partitions(command) => status::partitions(command, &cli.place, shell),
         Command::Rules(command) => rules::run(command, shell),
         Command::Log(command) => log::run(command, &cli.place, shell),
+        Command::Store(command) => store::run(command, &cli.place, shell),
         Command::Simulate(arguments) => simulate::run(arguments, shell),
         Command::Load(arguments) => load::run(arguments, &cli.place, shell),
         Command::Config(command) => config::run(command, &cli.place, shell),

@@ -88,8 +88,15 @@ fn what_people_type_is_understood() {
         "log cat requests --partition 3 --from 10 --limit 5 --json",
         "log cat clausum.dead_letters",
         "log verify --data /tmp/x",
+        "log topics --json",
+        "store stats --data /tmp/x",
+        "store verify --json",
+        "store get --org 5b1f9f0e-6a3c-4f0e-9a51-1d2c3b4a5f60 --kind head --entity email --value a@b.c",
         "simulate --seed 7 --seeds 100",
         "load --rate 1000 --duration 5m --seed 3 --connections 64 --scenario card_testing",
+        "load --rate max --connections 512 --threads 2 --json",
+        "load --rate 800 --burst 14 --hdr a.hgrm --plot a.svg",
+        "load --rate 800 --ramp 30s",
         "config check --config c.toml",
         "config show --json",
         "version --json",
@@ -107,10 +114,18 @@ fn what_makes_no_sense_is_refused() {
         "assess x --event-time",
         "simulate --seeds 0",
         "assess x --local --url http://h",
-        "load --rate 0",
+        "load --rate fast",
+        "load --rate -1",
+        "load --duration 0s",
+        "load --duration 25h",
+        "load --ramp 5s --burst 14",
+        "load --burst 0",
         "load --duration 5",
         "load --connections 0",
         "log cat everything",
+        "store get --kind session --id ps_1",
+        "store get --org x --kind session --id ps_1",
+        "store get --org 5b1f9f0e-6a3c-4f0e-9a51-1d2c3b4a5f60 --kind everything",
         "log cat requests --partition 70000",
         "rules check",
         "orgs create",
@@ -267,10 +282,17 @@ fn a_request_that_cannot_be_read_is_a_fault_of_the_pack() {
 }
 
 #[test]
-fn a_folder_without_a_log_is_bad_input() {
+fn a_folder_without_log_and_state_is_bad_input() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
-    for line in [["log", "verify", "--data", data], ["log", "cat", "--data", data]] {
+    for line in [["store", "stats", "--data", data], ["store", "verify", "--data", data]] {
+        let (exit, _, err) = run_line(&line);
+        assert_eq!(exit, 3, "{err}");
+        assert!(err.contains("there is no state in"), "{err}");
+    }
+    for line in
+        [["log", "verify", "--data", data], ["log", "topics", "--data", data], ["log", "cat", "--data", data]]
+    {
         let mut line = line.to_vec();
         if line[1] == "cat" {
             line.push("requests");
@@ -308,6 +330,18 @@ fn a_log_is_shown_and_damage_is_told_with_file_and_byte() {
     assert_eq!(exit, 0, "{out}");
     assert!(out.contains("clausum.requests-0") && out.ends_with("no damage\n"), "{out}");
 
+    let (exit, out, _) = run_line(&["log", "topics", "--data", data]);
+    let words: Vec<Vec<&str>> = out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(exit, 0, "{out}");
+    let head = ["PARTITION", "START", "END", "RECORDS", "BYTES", "SEGMENTS", "OLDEST", "NEWEST"];
+    assert_eq!((&words[0][..], words.len()), (&head[..], 2), "what holds nothing is left out: {out}");
+    assert_eq!(words[1][..4], ["clausum.requests-0", "0", "3", "3"]);
+    assert!(words[1][5] == "1" && words[1][6] <= words[1][7] && words[1][7].ends_with('Z'), "{out}");
+    let (_, out, _) = run_line(&["log", "topics", "--json", "--data", data]);
+    let all: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(all["topics"].as_array().unwrap().len(), 4, "{out}");
+    assert_eq!(all["topics"][1]["oldest"], serde_json::Value::Null, "{out}");
+
     let segment = folder.path().join("log/00000000000000000001.segment");
     let mut bytes = std::fs::read(&segment).unwrap();
     let at = bytes.windows(6).position(|window| window == b"{\"n\": ").unwrap();
@@ -316,6 +350,9 @@ fn a_log_is_shown_and_damage_is_told_with_file_and_byte() {
     let (exit, out, _) = run_line(&["log", "verify", "--data", data]);
     assert_eq!(exit, 4, "{out}");
     assert!(out.contains("00000000000000000001.segment: damaged at byte "), "{out}");
+    let (exit, out, err) = run_line(&["log", "topics", "--data", data]);
+    assert_eq!(exit, 4, "{out}");
+    assert!(err.contains("00000000000000000001.segment: damaged at byte "), "{err}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What came of a run, counted while it runs.
 
 use crate::domain::decision::Decision;
-use crate::http::{Answer, SendError};
+use crate::http::SendError;
+use crate::load::seconds::Second;
 use crate::telemetry::latency::Latencies;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -20,10 +21,30 @@ pub struct Report {
     pub failures: BTreeMap<&'static str, u64>,
     /// Decisions by severity.
     pub decisions: [u64; 4],
-    /// From the time a request was due to its answer; of answers only.
-    pub latencies: Latencies,
-    /// How long it has taken so far.
+    /// From the time a request was due to its answer, of answers only; none of a closed loop, where nothing
+    /// is due.
+    pub latencies: Option<Latencies>,
+    /// From the time a request went out to its answer: what is seen without correction for requests that
+    /// a slow answer kept from going out.
+    pub service: Latencies,
+    /// From the time a request was due to when the generator had it ready: how late the generator itself
+    /// is. Of an open loop.
+    pub lateness: Latencies,
+    /// The run second by second.
+    pub seconds: Vec<Second>,
+    /// How long it took.
     pub elapsed: Duration,
+}
+
+/// What came of one request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outcome<'a> {
+    pub(super) status: u16,
+    pub(super) body: &'a [u8],
+    /// From when it was due.
+    pub(super) latency: Duration,
+    /// From when it was sent.
+    pub(super) service: Duration,
 }
 
 /// What is read of an answer.
@@ -34,25 +55,31 @@ struct Body<'a> {
 }
 
 impl Report {
-    /// Counts what came of a request.
-    pub(super) fn count(&mut self, outcome: &Result<Answer, SendError>, latency: Duration) {
-        let answer = match outcome {
-            Ok(answer) => answer,
-            Err(error) => {
-                *self.failures.entry(error.kind()).or_default() += 1;
-                return;
-            }
-        };
-        self.latencies.record(latency);
+    /// Of an open loop, or of a closed one.
+    pub(super) fn of(open: bool) -> Self {
+        Self { latencies: open.then(Latencies::default), ..Self::default() }
+    }
+
+    /// Counts an answer.
+    pub(super) fn count(&mut self, answer: Outcome<'_>) {
+        if let Some(latencies) = &mut self.latencies {
+            latencies.record(answer.latency);
+        }
+        self.service.record(answer.service);
         *self.statuses.entry(answer.status).or_default() += 1;
         if answer.status != 200 {
             return;
         }
-        let body: Option<Body<'_>> = serde_json::from_slice(&answer.body).ok();
+        let body: Option<Body<'_>> = serde_json::from_slice(answer.body).ok();
         let decision = body.and_then(|body| Decision::from_text(body.decision?));
         if let Some(count) = decision.and_then(|decision| self.decisions.get_mut(decision as usize)) {
             *count += 1;
         }
+    }
+
+    /// Counts a request that got no answer.
+    pub(super) fn count_failure(&mut self, error: &SendError) {
+        *self.failures.entry(error.kind()).or_default() += 1;
     }
 
     /// Requests that were answered, whatever the status.
@@ -65,6 +92,12 @@ impl Report {
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.failures.values().sum()
+    }
+
+    /// Requests that were due and had neither been answered nor failed when the run ended.
+    #[must_use]
+    pub fn unanswered(&self) -> u64 {
+        self.due.saturating_sub(self.shed + self.answered() + self.failed())
     }
 
     /// Answers a second.

@@ -1,162 +1,271 @@
-//! A run: a thread that knows when each request is due, and tasks that send them.
+//! A run: a thread that knows when each request is due, and connections that send them.
 //!
 //! The thread waits for times finer than a runtime's timers are. Between it and the connections is a queue
 //! with a bound; what finds it full is counted as shed, so neither memory nor the run is without an end.
+//! A closed loop has neither: a connection asks again once it is answered.
 
 use crate::base::clock::Clock;
-use crate::base::signal::Signal;
-use crate::http::Client;
-use crate::load::report::Report;
+use crate::http::SendError;
+use crate::load::connection::Connection;
+use crate::load::progress::Progress;
+use crate::load::report::{Outcome, Report};
+use crate::load::schedule::{Schedule, Shape};
+use crate::load::source::{Drawn, Due, Queue, Source};
+use crate::load::target::Target;
 use crate::load::traffic::Traffic;
-use bytes::Bytes;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Exp};
+use crate::telemetry::latency::Latencies;
+use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, timeout};
 
-/// Requests that may wait for a connection.
-const QUEUE: usize = 65_536;
-/// The route that is asked.
-const ASSESS: &str = "/api/v1/assess";
+/// A connection that could not be made is tried again after this long.
+const PAUSE: Duration = Duration::from_millis(100);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// When requests are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// When they are due, whatever answers do.
+    Open {
+        /// Requests a second, on average.
+        rate: NonZeroU32,
+        /// How the rate goes.
+        shape: Shape,
+    },
+    /// Once the one before was answered.
+    Closed,
+}
 
 /// How a run is made.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Requests a second.
-    pub rate: NonZeroU32,
+    /// When requests are sent.
+    pub pace: Pace,
     /// How long requests become due.
     pub duration: Duration,
-    /// Requests at most, if there is a bound below that of rate and duration.
+    /// Requests at most, if there is a bound below that of pace and duration.
     pub requests: Option<u64>,
     /// Decides when each request is due.
     pub seed: u64,
-    /// Requests that are under way at once.
+    /// Connections; each has one request under way.
     pub connections: usize,
-    /// How long answers are waited for behind the last request.
-    pub grace: Duration,
+    /// How long an answer is waited for, also behind the last request.
+    pub limit: Duration,
 }
 
-/// A run that others may look at while it goes on.
-#[derive(Debug, Default)]
-pub struct Progress {
-    report: Mutex<Report>,
-    stop: AtomicBool,
-    wake: Signal,
+/// Why there was no run.
+#[derive(Debug)]
+pub enum RunError {
+    /// Not one connection could be made; what the last one met.
+    Unreachable(SendError),
+    /// A thread could not be started.
+    Thread(std::io::Error),
 }
 
-impl Progress {
-    /// What has come of it so far.
-    #[must_use]
-    pub fn report(&self) -> Report {
-        self.with(|report| report.clone())
-    }
-
-    /// Ends the run early; answers under way are still waited for.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.wake.raise();
-    }
-
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    fn with<T>(&self, what: impl FnOnce(&mut Report) -> T) -> T {
-        what(&mut self.report.lock().unwrap_or_else(PoisonError::into_inner))
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Unreachable(error) => error.fmt(f),
+            RunError::Thread(error) => write!(f, "no thread: {error}"),
+        }
     }
 }
 
-/// A request whose time has come.
-struct Due {
-    /// Behind the begin of the run.
-    at: Duration,
-    body: Bytes,
-}
+impl std::error::Error for RunError {}
 
-/// Sends `traffic` to `client` and tells what came of it.
+/// Sends `traffic` to `target` and tells what came of it. All connections are made before the first
+/// request is due.
 ///
 /// # Errors
-/// A thread could not be started.
+/// Nobody answers there, or a thread could not be started.
 pub async fn run(
-    client: Client,
+    target: Target,
     traffic: Traffic,
     options: Options,
     clock: Arc<dyn Clock>,
     progress: Arc<Progress>,
-) -> Result<Report, std::io::Error> {
+) -> Result<Report, RunError> {
+    let connections = connect(Arc::new(target), &options).await.map_err(RunError::Unreachable)?;
     let begun = clock.elapsed();
-    let (queue, mut due) = mpsc::channel(QUEUE);
-    let pacer = Pacer { queue, options: options.clone(), clock: Arc::clone(&clock), begun };
-    let told = Arc::clone(&progress);
-    let thread =
-        std::thread::Builder::new().name("load-pacer".to_owned()).spawn(move || pacer.run(traffic, &told))?;
-    let slots = Arc::new(Semaphore::new(options.connections.max(1)));
-    while let Some(request) = due.recv().await {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
-        let (client, clock) = (client.clone(), Arc::clone(&clock));
-        let progress = Arc::clone(&progress);
-        tokio::spawn(async move {
-            let outcome = client.post(ASSESS, request.body).await;
-            let latency = clock.elapsed().saturating_sub(begun).saturating_sub(request.at);
-            progress.with(|report| {
-                report.count(&outcome, latency);
-                report.elapsed = clock.elapsed().saturating_sub(begun);
-            });
-            drop(slot);
+    let most = options.requests.unwrap_or(u64::MAX);
+    progress.begin(options.pace != Pace::Closed);
+    let queue = Arc::new(Queue::default());
+    let (source, pacer) = match options.pace {
+        Pace::Closed => {
+            let drawn = Drawn::new(traffic, most, Arc::clone(&clock), begun, options.duration);
+            (Source::Closed(drawn), None)
+        }
+        Pace::Open { rate, shape } => {
+            let schedule = Schedule::new(options.seed, rate, shape);
+            let pacer = Pacer {
+                queue: Arc::clone(&queue),
+                schedule,
+                most,
+                duration: options.duration,
+                clock: Arc::clone(&clock),
+                begun,
+                progress: Arc::clone(&progress),
+            };
+            (Source::Open(Arc::clone(&queue)), Some(pacer.start(traffic).map_err(RunError::Thread)?))
+        }
+    };
+    let (end, ended) = watch::channel(());
+    let sender = Arc::new(Sender { source, limit: options.limit, clock, begun, progress, ended });
+    let mut senders = JoinSet::new();
+    for connection in connections {
+        senders.spawn(Arc::clone(&sender).run(connection));
+    }
+    sender.watch(&mut senders, &queue, options.duration + options.limit).await;
+    drop(end);
+    let at = sender.clock.elapsed().saturating_sub(begun);
+    let mut report = sender.progress.end(at);
+    report.lateness = pacer.and_then(|pacer| pacer.join().ok()).unwrap_or_default();
+    Ok(report)
+}
+
+/// All connections at once. One that cannot be made now is made when it has a request.
+async fn connect(target: Arc<Target>, options: &Options) -> Result<Vec<Connection>, SendError> {
+    let mut opening = JoinSet::new();
+    let limit = options.limit;
+    for _ in 0..options.connections.max(1) {
+        let mut connection = Connection::new(Arc::clone(&target));
+        opening.spawn(async move {
+            let opened = timeout(limit, connection.open()).await.unwrap_or(Err(SendError::Timeout));
+            (connection, opened)
         });
     }
-    let all = u32::try_from(options.connections.max(1)).unwrap_or(u32::MAX);
-    // What is not answered within the grace stays due and unanswered in the report.
-    drop(tokio::time::timeout(options.grace, slots.acquire_many(all)).await);
-    drop(thread.join());
-    Ok(progress.report())
+    let (mut connections, mut any, mut last) = (Vec::new(), false, SendError::Timeout);
+    while let Some(opened) = opening.join_next().await {
+        let Ok((connection, opened)) = opened else { continue };
+        connections.push(connection);
+        match opened {
+            Ok(()) => any = true,
+            Err(error) => last = error,
+        }
+    }
+    if any { Ok(connections) } else { Err(last) }
 }
 
-/// Knows when requests are due.
-struct Pacer {
-    queue: mpsc::Sender<Due>,
-    options: Options,
+/// What connections share.
+#[derive(Debug)]
+struct Sender {
+    source: Source,
+    limit: Duration,
     clock: Arc<dyn Clock>,
     begun: Duration,
+    progress: Arc<Progress>,
+    /// Closes when the run ends.
+    ended: watch::Receiver<()>,
 }
 
-impl Pacer {
-    fn run(self, mut traffic: Traffic, progress: &Progress) {
-        // A stream of its own: the rate must not change who pays.
-        let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed ^ 0x9ace);
-        let Ok(gaps) = Exp::new(f64::from(self.options.rate.get())) else { return };
-        let most = self.options.requests.unwrap_or(u64::MAX);
-        let mut at = Duration::ZERO;
-        for _ in 0..most {
-            at += Duration::from_secs_f64(gaps.sample(&mut rng));
-            if at >= self.options.duration || !self.wait(at, progress) {
-                return;
-            }
-            let body = Bytes::from(traffic.event().body);
-            match self.queue.try_send(Due { at, body }) {
-                Ok(()) => progress.with(|report| report.due += 1),
-                Err(mpsc::error::TrySendError::Full(_)) => progress.with(|report| {
-                    report.due += 1;
-                    report.shed += 1;
+impl Sender {
+    async fn run(self: Arc<Self>, mut connection: Connection) {
+        while let Some(due) = self.source.next(&self.progress).await {
+            self.progress.taken();
+            let asked = timeout(self.limit, connection.ask(&due.body, &*self.clock)).await;
+            let now = self.clock.elapsed();
+            match asked.unwrap_or(Err(SendError::Timeout)) {
+                Ok(reply) => self.progress.answered(Outcome {
+                    status: reply.status,
+                    body: reply.body,
+                    latency: now.saturating_sub(self.begun).saturating_sub(due.at),
+                    service: now.saturating_sub(reply.sent),
                 }),
-                Err(mpsc::error::TrySendError::Closed(_)) => return,
+                Err(error) => {
+                    self.progress.failed(&error);
+                    connection.close();
+                    if matches!(error, SendError::Unreachable(_)) {
+                        // Nothing is ever sent there: this ends when the pause or the run does.
+                        drop(timeout(PAUSE, self.ended.clone().changed()).await);
+                    }
+                }
             }
         }
     }
 
-    /// Waits until `at`; tells whether the run goes on.
-    fn wait(&self, at: Duration, progress: &Progress) -> bool {
+    /// Counts seconds until all connections are done; at most until `until` behind the begin of the run, or
+    /// so long behind its end if it was stopped. What is not answered by then stays due and unanswered.
+    async fn watch(&self, senders: &mut JoinSet<()>, queue: &Queue, until: Duration) {
+        let mut beat = tokio::time::interval(SECOND);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        beat.tick().await;
+        let mut until = until;
         loop {
-            if progress.stopped() {
-                return false;
+            tokio::select! {
+                joined = senders.join_next() => if joined.is_none() {
+                    return;
+                },
+                _ = beat.tick() => {
+                    let at = self.clock.elapsed().saturating_sub(self.begun);
+                    self.progress.end_second(at);
+                    if self.progress.is_stopped() {
+                        // Who stops a run does not wait for what it had not sent.
+                        queue.clear();
+                        until = until.min(at + self.limit);
+                    }
+                    if at >= until {
+                        senders.abort_all();
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Knows when requests are due.
+#[derive(Debug)]
+struct Pacer {
+    queue: Arc<Queue>,
+    schedule: Schedule,
+    most: u64,
+    duration: Duration,
+    clock: Arc<dyn Clock>,
+    begun: Duration,
+    progress: Arc<Progress>,
+}
+
+impl Pacer {
+    fn start(self, traffic: Traffic) -> std::io::Result<JoinHandle<Latencies>> {
+        std::thread::Builder::new().name("load-pacer".to_owned()).spawn(move || self.run(traffic))
+    }
+
+    /// Tells how late requests were handed over.
+    fn run(mut self, mut traffic: Traffic) -> Latencies {
+        let mut lateness = Latencies::default();
+        for _ in 0..self.most {
+            // Made before its time: what takes time to make is not late by it.
+            let body = traffic.event().body;
+            let at = self.schedule.next();
+            let Some(late) = (at < self.duration).then(|| self.wait(at)).flatten() else { break };
+            lateness.record(late);
+            self.progress.due();
+            if !self.queue.push(Due { at, body }) {
+                self.progress.shed();
+            }
+        }
+        self.queue.close();
+        lateness
+    }
+
+    /// Waits until `at`; tells how much later it is, and nothing if the run was stopped.
+    fn wait(&self, at: Duration) -> Option<Duration> {
+        loop {
+            if self.progress.is_stopped() {
+                return None;
             }
             let now = self.clock.elapsed().saturating_sub(self.begun);
-            let Some(left) = at.checked_sub(now).filter(|left| !left.is_zero()) else { return true };
-            progress.wake.wait(left);
+            match at.checked_sub(now).filter(|left| !left.is_zero()) {
+                Some(left) => {
+                    self.progress.wake.wait(left);
+                }
+                None => return Some(now.saturating_sub(at)),
+            }
         }
     }
 }

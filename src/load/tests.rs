@@ -1,7 +1,14 @@
-//! Traffic from a seed.
+//! Traffic from a seed, and runs of it.
 
+use super::answerer::{APPROVED, serve};
 use super::*;
+use crate::base::clock::{Clock, NoEntropy, SystemClock};
+use crate::base::time::Ms;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 fn bodies(seed: u64, mix: &Mix, count: usize) -> Vec<Vec<u8>> {
     let mut traffic = Traffic::new(seed, 1, mix.clone()).unwrap();
@@ -56,4 +63,104 @@ fn a_few_are_suspicious_and_the_hot_ones_are_hot() {
 fn nobody_pays_without_payers() {
     assert!(Traffic::new(1, 1, Mix { payers: 0, ..Mix::default() }).is_err());
     assert!(Traffic::new(1, 1, Mix { skew: -1.0, ..Mix::default() }).is_err());
+}
+
+/// The machine's clock, which lets something go once a time has passed.
+#[derive(Debug)]
+struct Bell {
+    begun: Duration,
+    after: Duration,
+    ring: Mutex<Option<Sender<()>>>,
+}
+
+impl Clock for Bell {
+    fn now(&self) -> Ms {
+        SystemClock.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        let now = SystemClock.elapsed();
+        if now >= self.begun + self.after {
+            drop(self.ring.lock().unwrap().take());
+        }
+        now
+    }
+
+    fn entropy(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        SystemClock.entropy(bytes)
+    }
+}
+
+fn run_against(url: &str, options: Options, clock: Arc<dyn Clock>) -> Report {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let target = Target::new(url, "k", "/api/v1/assess").unwrap();
+    let traffic = Traffic::new(1, 1, Mix::default()).unwrap();
+    runtime.block_on(run(target, traffic, options, clock, Arc::default())).unwrap()
+}
+
+fn options(rate: u32, requests: u64) -> Options {
+    let pace = Pace::Open { rate: NonZeroU32::new(rate).unwrap(), shape: Shape::Steady };
+    let long = Duration::from_secs(3_600);
+    let limit = Duration::from_secs(60);
+    Options { pace, duration: long, requests: Some(requests), seed: 1, connections: 1, limit }
+}
+
+/// The reason for the open loop: one slow answer, and whoever counts from when requests were sent sees one.
+#[test]
+fn a_server_that_stalls_is_seen_stalling_by_all_that_were_due() {
+    let stall = Duration::from_millis(500);
+    let (ring, rung) = channel();
+    let rung = Mutex::new(rung);
+    let (url, _) = serve(move |number| {
+        if number == 10 {
+            // Until the bell is gone.
+            assert!(rung.lock().unwrap().recv().is_err());
+        }
+        Some((200, APPROVED.to_owned()))
+    });
+    let bell = Bell { begun: SystemClock.elapsed(), after: stall, ring: Mutex::new(Some(ring)) };
+    let bell = Arc::new(bell);
+    // Some 250 of these are due while it stalls, and the others after it.
+    let report = run_against(&url, options(500, 300), bell);
+    assert_eq!((report.due, report.answered(), report.unanswered()), (300, 300, 0));
+    let (corrected, service) = (report.latencies.unwrap(), report.service);
+    assert!(
+        corrected.quantile(0.5) > Duration::from_millis(150),
+        "half of them: {:?}",
+        corrected.quantile(0.5)
+    );
+    assert!(service.quantile(0.5) < corrected.quantile(0.5) / 2, "{:?}", service.quantile(0.5));
+}
+
+#[test]
+fn requests_go_out_in_their_order_and_each_once() {
+    let (url, accepted) = serve(|_| Some((200, APPROVED.to_owned())));
+    let report =
+        run_against(&url, Options { connections: 16, ..options(5_000, 1_000) }, Arc::new(SystemClock));
+    assert_eq!((report.due, report.statuses.clone()), (1_000, [(200, 1_000)].into()));
+    assert_eq!(report.seconds.iter().map(|second| second.answered).sum::<u64>(), 1_000);
+    assert_eq!(report.seconds.iter().map(|second| second.due).sum::<u64>(), 1_000);
+    assert_eq!(accepted.load(std::sync::atomic::Ordering::Relaxed), 16);
+}
+
+#[test]
+fn a_run_that_is_stopped_ends_with_what_is_under_way() {
+    let progress = Arc::new(Progress::default());
+    let stopping = Arc::clone(&progress);
+    let (url, _) = serve(move |number| {
+        if number == 5 {
+            stopping.stop();
+        }
+        Some((200, APPROVED.to_owned()))
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let target = Target::new(&url, "k", "/api/v1/assess").unwrap();
+    for pace in [options(100, 1).pace, Pace::Closed] {
+        let traffic = Traffic::new(1, 1, Mix::default()).unwrap();
+        let options = Options { pace, requests: None, ..options(100, 1) };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let run = run(target.clone(), traffic, options, clock, Arc::clone(&progress));
+        let report = runtime.block_on(run).unwrap();
+        assert!(report.due < 1_000, "an hour of them would be more: {}", report.due);
+    }
 }

@@ -63,6 +63,22 @@ impl Data {
         self.0.join("archive")
     }
 
+    /// The partitions of which there is a state, in their order.
+    ///
+    /// # Errors
+    /// There are none, or the file system failed.
+    pub fn states(&self) -> io::Result<Vec<Partition>> {
+        let mut partitions = Vec::new();
+        for entry in fs::read_dir(self.0.join("state"))? {
+            let name = entry?.file_name();
+            // Whatever else lies there is nobody's state.
+            let number = name.to_str().and_then(|name| name.parse().ok());
+            partitions.extend(number.map(Partition).filter(|partition| *name == *partition.to_string()));
+        }
+        partitions.sort_unstable();
+        Ok(partitions)
+    }
+
     /// The installation key.
     #[must_use]
     pub fn installation_key(&self) -> PathBuf {

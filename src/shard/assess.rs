@@ -30,7 +30,7 @@ use crate::wire::assess;
 use crate::wire::envelope::Envelope;
 use std::sync::Arc;
 
-/// Spaces of the organization's keyed hashes, beside those of `prepared`.
+/// Spaces of the organization's keyed hashes, beside those of `naming` and `prepared`.
 const SPACE_REQUEST: u8 = 201;
 const SPACE_TRANSACTION: u8 = 204;
 const SPACE_VALUE: u8 = 205;

@@ -9,6 +9,7 @@ pub mod core;
 pub mod decode;
 pub mod effects;
 pub mod engine;
+pub mod naming;
 
 mod answer;
 mod apply;

@@ -11,14 +11,13 @@ use crate::domain::entity::Entity;
 use crate::domain::payin::PayinRequest;
 use crate::shard::decode::Assess;
 use crate::shard::features::Event;
+use crate::shard::naming::{self, Repeat};
 use crate::shard::step::Scene;
 use crate::state::key::{Key, Scope};
 use crate::wire::envelope::Envelope;
 use std::rc::Rc;
 
-/// Spaces of the organization's keyed hashes beside those of entities, which are below 128.
-const SPACE_IDEMPOTENCY: u8 = 200;
-const SPACE_SESSION: u8 = 202;
+/// A space of the organization's keyed hashes, beside those of `naming`.
 const SPACE_NEW_SESSION: u8 = 203;
 
 /// What planning and step both want of a payment.
@@ -80,7 +79,7 @@ impl Prepared {
         let scope = if envelope.precheck { Scope::Precheck } else { Scope::Payin };
         Self {
             made_for,
-            session: key.hash(SPACE_SESSION, session_id.as_bytes()),
+            session: naming::session(key, &session_id),
             session_id,
             idempotency: Key::Idempotency(org.id, scope, idempotency_hash(key, request, envelope)),
             event: Event {
@@ -102,16 +101,12 @@ fn first8(hash: Hash128) -> u64 {
 /// The first present of: header, body, order and payment, source and id of the record.
 fn idempotency_hash(key: &EntityKey, request: &PayinRequest, envelope: &Envelope<'_>) -> Hash128 {
     let explicit = envelope.idempotency_key.or(request.idempotency_key.as_deref());
-    let space = [SPACE_IDEMPOTENCY];
-    // None of the parts holds a control character, so a zero byte keeps them apart.
-    let hash = |tag: &[u8], first: &str, second: &str| {
-        key.hash_parts(&[&space, tag, first.as_bytes(), &[0], second.as_bytes()])
+    let repeat = match (explicit, &request.order_id, &request.payment_id) {
+        (Some(explicit), _, _) => Repeat::Key(explicit),
+        (None, Some(order), Some(payment)) => Repeat::Order(order, payment),
+        (None, _, _) => Repeat::Record(envelope.source, envelope.id),
     };
-    match (explicit, &request.order_id, &request.payment_id) {
-        (Some(explicit), _, _) => hash(b"k", explicit, ""),
-        (None, Some(order), Some(payment)) => hash(b"o", order, payment),
-        (None, _, _) => hash(b"r", envelope.source, envelope.id),
-    }
+    naming::idempotency(key, repeat)
 }
 
 /// When the event happened: what the caller says, else the envelope if its time is one, else the record's

@@ -5,7 +5,7 @@ use crate::base::hash::{Digest256, Hash128};
 use crate::base::id::OrgId;
 use crate::base::position::Offset;
 use crate::domain::decision::Flow;
-use crate::domain::entity::Entity;
+use crate::domain::entity::{Entity, EntityKind};
 
 /// What a row is; the codes are stored. 0 is the store's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +63,25 @@ impl Kind {
         let code = *key.first()?;
         Kind::ALL.into_iter().find(|kind| *kind as u8 == code)
     }
+
+    /// What people call it.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Kind::Organization => "organization",
+            Kind::ApiKey => "api_key",
+            Kind::Settings => "settings",
+            Kind::ActivePack => "active_pack",
+            Kind::Pack => "pack",
+            Kind::Lists => "lists",
+            Kind::Idempotency => "idempotency",
+            Kind::Session => "session",
+            Kind::Decision => "decision",
+            Kind::Event => "event",
+            Kind::Head => "head",
+            Kind::Page => "page",
+        }
+    }
 }
 
 /// Which requests share an idempotency key; the codes are stored.
@@ -75,6 +94,21 @@ pub enum Scope {
     Payout = 2,
     /// Pay-in, asked by a browser.
     Precheck = 3,
+}
+
+impl Scope {
+    /// Every scope, by code.
+    pub const ALL: [Scope; 3] = [Scope::Payin, Scope::Payout, Scope::Precheck];
+
+    /// What people call it.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Scope::Payin => "payin",
+            Scope::Payout => "payout",
+            Scope::Precheck => "precheck",
+        }
+    }
 }
 
 /// The key of a row.
@@ -182,6 +216,56 @@ impl Key {
         }
         out
     }
+
+    /// Reads a stored key; none if it is none.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Key> {
+        let kind = Kind::of(bytes)?;
+        let mut rest = Rest(bytes.get(1..)?);
+        let org = OrgId::from_bytes(rest.take()?);
+        let key = match kind {
+            Kind::Organization => Key::Organization(org),
+            Kind::ApiKey => Key::ApiKey(org, Digest256(rest.take()?)),
+            Kind::Settings => Key::Settings(org, rest.flow()?),
+            Kind::ActivePack => Key::ActivePack(org, rest.flow()?),
+            Kind::Pack => Key::Pack(org, Digest256(rest.take()?)),
+            Kind::Lists => Key::Lists(org),
+            Kind::Idempotency => {
+                let [code] = rest.take()?;
+                let scope = Scope::ALL.into_iter().find(|scope| *scope as u8 == code)?;
+                Key::Idempotency(org, scope, Hash128(rest.take()?))
+            }
+            Kind::Session => Key::Session(org, rest.flow()?, Hash128(rest.take()?)),
+            Kind::Decision => {
+                Key::Decision(org, rest.flow()?, Hash128(rest.take()?), u32::from_be_bytes(rest.take()?))
+            }
+            Kind::Event => Key::Event(org, Offset(u64::from_be_bytes(rest.take()?))),
+            Kind::Head => Key::Head(org, rest.flow()?, rest.entity()?),
+            Kind::Page => Key::Page(org, rest.flow()?, rest.entity()?, u64::from_be_bytes(rest.take()?)),
+        };
+        rest.0.is_empty().then_some(key)
+    }
+}
+
+/// What of a stored key is not read yet.
+struct Rest<'a>(&'a [u8]);
+
+impl Rest<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*taken)
+    }
+
+    fn flow(&mut self) -> Option<Flow> {
+        let [code] = self.take()?;
+        Flow::from_code(code)
+    }
+
+    fn entity(&mut self) -> Option<Entity> {
+        let [code] = self.take()?;
+        Some(Entity { kind: EntityKind::from_code(code)?, hash: Hash128(self.take()?) })
+    }
 }
 
 fn push_entity(out: &mut Vec<u8>, flow: Flow, entity: &Entity) {
@@ -199,7 +283,6 @@ pub fn prefix(kind: Kind) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::entity::EntityKind;
 
     #[test]
     fn stored_keys_are_as_they_ever_were() {
@@ -225,7 +308,14 @@ mod tests {
         ];
         for (key, expected) in table {
             assert_eq!(hex(key), expected, "{key:?}");
-            assert_eq!(Kind::of(&key.encode()), Some(key.kind()));
+            let mut bytes = key.encode();
+            assert_eq!(Kind::of(&bytes), Some(key.kind()));
+            assert_eq!(Key::decode(&bytes), Some(key));
+            bytes.push(0);
+            assert_eq!(Key::decode(&bytes), None, "a byte more than {key:?}");
+            for end in 0..bytes.len() - 1 {
+                assert_eq!(Key::decode(&bytes[..end]), None, "{key:?} cut at {end}");
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use super::segment::Segment;
 use super::state::Shared;
 use super::walk::{Walk, damage, failed};
 use crate::base::position::{Offset, TopicPartition};
+use crate::base::time::Ms;
 use crate::log::{Bounds, LogError, PollLimit, Reader, Stored};
 use std::path::Path;
 use std::sync::Arc;
@@ -40,8 +41,12 @@ pub struct Counts {
     pub records: u64,
     /// Bytes of their content.
     pub bytes: u64,
-    /// From the oldest to behind the newest of them.
+    /// From the oldest to behind the newest of them; without any, where the next one goes.
     pub bounds: Bounds,
+    /// The earliest and the latest timestamp of them.
+    pub times: Option<(Ms, Ms)>,
+    /// Segment files that hold any of them.
+    pub segments: usize,
 }
 
 /// A place that is damaged.
@@ -77,7 +82,8 @@ pub(super) fn verify_on(disk: &dyn Disk) -> Result<Report, LogError> {
     report.partitions = meta.partitions;
     let layout = Layout::new(meta.partitions);
     let nothing = Bounds { start: Offset(0), end: Offset(0) };
-    report.counts = layout.all().map(|of| Counts { of, records: 0, bytes: 0, bounds: nothing }).collect();
+    let none = |of| Counts { of, records: 0, bytes: 0, bounds: nothing, times: None, segments: 0 };
+    report.counts = layout.all().map(none).collect();
 
     let mut numbers = recover::numbers(&names);
     numbers.retain(|number| *number >= meta.first);
@@ -135,6 +141,7 @@ impl Report {
         let (begin, salt) = (file.header.size(), file.header.salt());
         let mut walk = Walk::new(open, file.name.clone(), salt, begin, file.length);
         let mut follow = Follow::new(&file.header, layout);
+        let before: Vec<u64> = self.counts.iter().map(|counts| counts.records).collect();
         let mut damaged = false;
         loop {
             let at = walk.at();
@@ -170,6 +177,12 @@ impl Report {
                 }
             }
         }
+        for ((counts, before), next) in self.counts.iter_mut().zip(before).zip(&follow.next) {
+            counts.segments += usize::from(counts.records > before);
+            if counts.records == 0 {
+                counts.bounds = Bounds { start: *next, end: *next };
+            }
+        }
         if newest && follow.sealed {
             let next = segment_name(file.header.number + 1);
             self.note(damage(next, 0, "the segment is missing"))?;
@@ -185,6 +198,9 @@ impl Report {
         counts.bounds.end = head.offset.next();
         counts.records += 1;
         counts.bytes += head.content as u64;
+        let at = head.timestamp;
+        let (oldest, newest) = counts.times.unwrap_or((at, at));
+        counts.times = Some((oldest.min(at), newest.max(at)));
     }
 
     /// Counts a record that does not follow the one before it, and goes on from there.

@@ -352,6 +352,30 @@ impl Head {
         self.pages.iter().map(|entry| entry.number)
     }
 
+    /// Events ever counted.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// The number that the next page will have.
+    #[must_use]
+    pub const fn next_page(&self) -> u64 {
+        self.next_page
+    }
+
+    /// The list of pages, in the order of time.
+    #[must_use]
+    pub fn pages(&self) -> &[PageEntry] {
+        &self.pages
+    }
+
+    /// The newest postings, behind those of every page.
+    #[must_use]
+    pub const fn tail(&self) -> &Run {
+        &self.tail
+    }
+
     /// The stored value.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

@@ -12,6 +12,7 @@
 mod error;
 mod export;
 mod folders;
+mod look;
 #[cfg(test)]
 mod tests;
 mod tune;
@@ -19,6 +20,7 @@ mod tune;
 use crate::store::{Export, Row, Store, StoreError, Write};
 use error::map;
 pub use folders::RocksStores;
+pub use look::{File, Look, Verified, verify};
 use rocksdb::{ColumnFamily, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, FlushOptions, IteratorMode};
 use rocksdb::{PrefixRange, ReadOptions, WriteBatch, WriteOptions};
 use std::fmt;
@@ -93,42 +95,6 @@ pub fn destroy(folder: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// What a store holds, every block of it read and its checksum verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Verified {
-    /// Rows.
-    pub rows: u64,
-    /// Bytes of their keys and values.
-    pub bytes: u64,
-    /// Whether there is a checkpoint.
-    pub checkpoint: bool,
-}
-
-/// Reads everything in the store in `folder`, which nobody needs to have open and nobody is kept from.
-///
-/// # Errors
-/// Damage, or the file system failed.
-pub fn verify(folder: &Path, resources: &Resources, options: &Options) -> Result<Verified, StoreError> {
-    let known = is_there(folder)?;
-    let opened =
-        tune::database(resources, options).and_then(|tuned| DB::open_for_read_only(&tuned, folder, false));
-    let db = opened.map_err(|error| error::map_open(&error, folder, known))?;
-    let mut read = ReadOptions::default();
-    read.fill_cache(false);
-    read.set_readahead_size(1 << 20);
-    let mut verified = Verified::default();
-    for row in db.iterator_opt(IteratorMode::Start, read) {
-        let (key, value) = row.map_err(|error| map(&error, folder))?;
-        if *key == *CHECKPOINT_KEY {
-            verified.checkpoint = true;
-        } else {
-            verified.rows += 1;
-            verified.bytes += (key.len() + value.len()) as u64 - 1;
-        }
-    }
-    Ok(verified)
-}
-
 /// Whether there is a database. Without the file that names its manifest RocksDB would begin an empty one
 /// over what is left.
 fn is_there(folder: &Path) -> Result<bool, StoreError> {
@@ -160,6 +126,17 @@ fn io(folder: &Path, error: &std::io::Error) -> StoreError {
     StoreError::Failed(format!("{}: {error}", folder.display()))
 }
 
+fn read_checkpoint(db: &DB, folder: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(stored) = db.get(CHECKPOINT_KEY).map_err(|error| map(&error, folder))? else { return Ok(None) };
+    match stored.split_first() {
+        Some((&CHECKPOINT_VERSION, checkpoint)) => Ok(Some(checkpoint.to_vec())),
+        _ => Err(StoreError::Damaged {
+            file: folder.display().to_string(),
+            what: "the checkpoint is of no known version".to_owned(),
+        }),
+    }
+}
+
 fn row_key(key: &[u8]) -> Vec<u8> {
     let mut stored = Vec::with_capacity(key.len() + 1);
     stored.push(ROW_PREFIX);
@@ -170,15 +147,7 @@ fn row_key(key: &[u8]) -> Vec<u8> {
 impl Store for RocksStore {
     fn checkpoint(&self) -> Result<Option<Vec<u8>>, StoreError> {
         self.usable()?;
-        let stored = self.db.get(CHECKPOINT_KEY).map_err(|error| self.map(&error))?;
-        let Some(stored) = stored else { return Ok(None) };
-        match stored.split_first() {
-            Some((&CHECKPOINT_VERSION, checkpoint)) => Ok(Some(checkpoint.to_vec())),
-            _ => Err(StoreError::Damaged {
-                file: self.folder.display().to_string(),
-                what: "the checkpoint is of no known version".to_owned(),
-            }),
-        }
+        read_checkpoint(&self.db, &self.folder)
     }
 
     fn read(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
