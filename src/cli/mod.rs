@@ -5,6 +5,7 @@
 
 mod admin;
 mod assess;
+mod backup;
 mod config;
 mod ending;
 mod keys;
@@ -95,6 +96,10 @@ enum Command {
     /// Apply documents to a running server
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Copy the installation of a running or stopped server, its key included
+    Backup(backup::Backup),
+    /// Bring a backup into a new data folder
+    Restore(backup::Restore),
     /// Show how a running server and its partitions are doing
     Status(status::Arguments),
     /// Act on a partition of a running server
@@ -148,6 +153,8 @@ fn dispatch(cli: &Cli, shell: &mut Shell) -> Result<Exit, Ending> {
         Command::Keys(command) => keys::run(command, &cli.place, shell),
         Command::Maintenance(command) => maintenance::run(command, &cli.place, shell),
         Command::Admin(command) => admin::run(command, &cli.place, shell),
+        Command::Backup(arguments) => backup::take(arguments, &cli.place, shell),
+        Command::Restore(arguments) => backup::restore(arguments, &cli.place, shell),
         Command::Status(arguments) => status::run(arguments, &cli.place, shell),
         Command::Partitions(command) => status::partitions(command, &cli.place, shell),
         Command::Rules(command) => rules::run(command, shell),

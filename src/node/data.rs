@@ -67,9 +67,9 @@ impl Data {
     ///
     /// # Errors
     /// There are none, or the file system failed.
-    pub fn states(&self) -> io::Result<Vec<Partition>> {
+    pub fn partitions(&self) -> io::Result<Vec<Partition>> {
         let mut partitions = Vec::new();
-        for entry in fs::read_dir(self.0.join("state"))? {
+        for entry in fs::read_dir(self.states())? {
             let name = entry?.file_name();
             // Whatever else lies there is nobody's state.
             let number = name.to_str().and_then(|name| name.parse().ok());

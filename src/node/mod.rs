@@ -11,6 +11,7 @@ mod config;
 mod data;
 mod demo;
 mod genesis;
+mod ground;
 mod installation;
 mod notify;
 mod raw;
@@ -22,7 +23,7 @@ mod stop;
 mod tests;
 mod watchdog;
 
-pub use admin::{AskError, ask};
+pub use admin::{AskError, ask, is_served};
 pub use config::{Config, Fault, KEYS, Known, Resolved, Shown, duration, resolve};
 pub use data::Data;
 pub use notify::Notify;

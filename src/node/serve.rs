@@ -1,31 +1,25 @@
 //! The server: log, worker, gateway from the bottom; gateway, worker, log from the top.
 
-use crate::archive::Archive;
-use crate::archive::object::ObjectArchive;
 use crate::base::clock::Clock;
 use crate::base::murmur2::partition_of;
 use crate::base::position::{Topic, TopicPartition};
 use crate::gateway::{self, Callers, Directory, Gateway, MetricNotes, Partitions};
 use crate::log::Log;
-use crate::log::embedded::EmbeddedLog;
 use crate::node::admin::{self, Answers, Desk, Socket};
+use crate::node::backup;
 use crate::node::bootstrap::{self, Founding};
 use crate::node::config::Config;
-use crate::node::data::Data;
-use crate::node::installation::{self, InstallationKey};
+use crate::node::ground::Ground;
 use crate::node::roster::Roster;
 use crate::node::watchdog::{self, Watched};
 use crate::node::{Notify, Stop, demo, genesis};
 use crate::shard::engine::{Engines, SHIPPED_VERSION};
-use crate::store::Stores;
-use crate::store::rocks::{self, Resources, RocksStores};
 use crate::telemetry::Telemetry;
 use crate::wire::bootstrap::Bootstrap;
 use crate::worker::status::Phase;
 use crate::worker::thread::{Exit, Worker};
 use crate::worker::{Options, Parts, Replies};
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -91,7 +85,7 @@ pub fn serve(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
 
 async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) -> Result<(), Failure> {
     let mut stop = Stop::listen().map_err(|error| failed(&error))?;
-    let ground = Ground::lay(start)?;
+    let ground = Arc::new(Ground::lay(&start.config, &start.clock)?);
     let listener = TcpListener::bind(start.config.listen).await;
     let listener = listener.map_err(|error| {
         Failure::Failed(format!("{} cannot be listened to: {error}", start.config.listen))
@@ -124,56 +118,9 @@ pub(super) fn base_url(at: SocketAddr) -> String {
     format!("http://{at}")
 }
 
-/// What everything else stands on.
-struct Ground {
-    data: Data,
-    /// That of an earlier start.
-    bootstrap: Option<Bootstrap>,
-    key: InstallationKey,
-    log: Arc<EmbeddedLog>,
-    stores: Arc<dyn Stores>,
-    archive: Arc<dyn Archive>,
-    /// The folder is this process's until the last of the rest is dropped.
-    _lock: File,
-}
-
-impl Ground {
-    fn lay(start: &Start) -> Result<Self, Failure> {
-        let Start { config, clock, .. } = start;
-        let data = Data::new(config.data.clone());
-        data.create().map_err(|error| Failure::Input(format!("{}: {error}", data.path().display())))?;
-        let resources = Resources::default();
-        let lock = data.lock().map_err(|error| Failure::Input(error.to_string()))?;
-        if data.restoring().exists() {
-            let (folder, why) = (data.path().display(), "a restore into it was cut off");
-            return Err(Failure::Input(format!("{folder}: {why}; empty it and restore again")));
-        }
-        let bootstrap = bootstrap::read(&data)?;
-        // Before the states are asked: what a crash left of an import is mended here.
-        let stores = RocksStores::new(data.states(), resources.clone(), rocks::Options::default());
-        let stores = stores.map_err(|error| failed(&error))?;
-        let archive = match &config.archive {
-            Some(address) => ObjectArchive::open(address),
-            None => ObjectArchive::in_folder(&data.archive()),
-        };
-        let archive = archive.map_err(|error| Failure::Input(error.to_string()))?;
-        let (log, opened) = genesis::open_log(config, &data, clock, &resources)?;
-        if opened.cut_bytes > 0 {
-            tracing::warn!(bytes = opened.cut_bytes, file = %opened.newest, "a torn end was cut from the log");
-        }
-        let key = match &config.installation_key {
-            Some(key) => key.clone(),
-            None => installation::open(&data, &**clock)?,
-        };
-        genesis::begin(&log, &key)?;
-        let (log, stores, archive) = (Arc::new(log), Arc::new(stores), Arc::new(archive));
-        Ok(Self { data, bootstrap, key, log, stores, archive, _lock: lock })
-    }
-}
-
 /// Everything that runs.
 struct Server {
-    ground: Ground,
+    ground: Arc<Ground>,
     roster: Arc<Roster>,
     worker: Worker,
     ended: oneshot::Receiver<Exit>,
@@ -189,7 +136,7 @@ struct Server {
 impl Server {
     fn start(
         start: &Start,
-        ground: Ground,
+        ground: Arc<Ground>,
         listener: TcpListener,
         socket: Socket,
         base_url: &str,
@@ -232,6 +179,7 @@ impl Server {
             signal,
             key: ground.key.clone(),
             base_url: base_url.to_owned(),
+            backup: backup_of(&ground, clock),
         }));
         let (close_admin, closed) = watch::channel(false);
         let admin = tokio::spawn(socket.serve(Arc::clone(&desk), closed));
@@ -288,7 +236,7 @@ impl Server {
         while !self.is_settled() {
             look.tick().await;
         }
-        let Ground { data, key, log, .. } = &self.ground;
+        let Ground { data, key, log, .. } = &*self.ground;
         let parked = self.worker.statuses().iter().any(|(_, status)| status.phase() != Phase::Running);
         let mut bootstrap = match &self.ground.bootstrap {
             Some(bootstrap) => bootstrap.clone(),
@@ -362,6 +310,12 @@ impl Server {
         self.worker.stop();
         self.ground.log.close();
     }
+}
+
+/// Copies the running installation.
+fn backup_of(ground: &Arc<Ground>, clock: &Arc<dyn Clock>) -> admin::Backup {
+    let (ground, clock) = (Arc::clone(ground), Arc::clone(clock));
+    Arc::new(move |to, tell| backup::copy(&ground, &*clock, to, tell))
 }
 
 fn worker_options(config: &Config) -> Options {

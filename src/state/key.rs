@@ -74,6 +74,7 @@ impl Kind {
             Kind::ActivePack => "active_pack",
             Kind::Pack => "pack",
             Kind::Lists => "lists",
+            Kind::Installation => "installation",
             Kind::Idempotency => "idempotency",
             Kind::Session => "session",
             Kind::Decision => "decision",

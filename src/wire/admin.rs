@@ -51,6 +51,8 @@ pub enum Command {
     Status(Nothing),
     /// Has a partition that was given up tried again at once. Answer: [`Answer::Status`].
     RetryPartition(OfPartition),
+    /// Copies the installation. Answer: [`Answer::Backup`].
+    Backup(BackupTo),
 }
 
 impl Command {
@@ -67,6 +69,7 @@ impl Command {
             Command::Apply(_) => "apply",
             Command::Status(_) => "status",
             Command::RetryPartition(_) => "retry_partition",
+            Command::Backup(_) => "backup",
         }
     }
 }
@@ -155,6 +158,14 @@ pub struct OfPartition {
     pub partition: u16,
 }
 
+/// Where a backup goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupTo {
+    /// `file://…` or `s3://…`.
+    pub to: String,
+}
+
 /// A line of the server.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -229,6 +240,8 @@ pub enum Answer {
     Applied(Box<RawValue>),
     /// How the server is doing.
     Status(StatusShown),
+    /// A backup that is whole.
+    Backup(BackupShown),
 }
 
 /// An organization.
@@ -305,6 +318,20 @@ pub struct MaintenanceShown {
     pub on: bool,
     /// RFC 3339, while it is on.
     pub since: Option<String>,
+}
+
+/// A backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupShown {
+    /// Where it is.
+    pub to: String,
+    /// When the log stood where the backup holds it, RFC 3339.
+    pub taken_at: String,
+    /// Its files.
+    pub files: u64,
+    /// Bytes of them.
+    pub bytes: u64,
 }
 
 /// How a server is doing.

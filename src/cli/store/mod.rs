@@ -48,7 +48,7 @@ impl States {
     fn find(place: &Place) -> Result<Self, Ending> {
         let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
         let data = Data::new(config.data);
-        let partitions = data.states().map_err(|error| {
+        let partitions = data.partitions().map_err(|error| {
             Ending::input(&format!("there is no state in {}: {error}", data.path().display()))
         })?;
         if partitions.is_empty() {

@@ -108,6 +108,7 @@ impl Arguments {
             Kind::Settings => Key::Settings(org.id, self.flow),
             Kind::ActivePack => Key::ActivePack(org.id, self.flow),
             Kind::Lists => Key::Lists(org.id),
+            Kind::Installation => Key::Installation,
             Kind::ApiKey | Kind::Pack => {
                 // A key begins with its kind and its organization.
                 let prefix = [&[kind as u8][..], org.id.as_bytes()].concat();

@@ -74,6 +74,12 @@ pub fn ask(data: &Data, command: Command, progress: &mut dyn FnMut(&Progress)) -
     }
 }
 
+/// Whether a server answers for a data folder.
+#[must_use]
+pub fn is_served(data: &Data) -> bool {
+    UnixStream::connect(data.admin_socket()).is_ok()
+}
+
 fn connect(data: &Data) -> Result<UnixStream, AskError> {
     let (path, folder) = (data.admin_socket(), data.path().display());
     UnixStream::connect(&path).map_err(|error| match error.kind() {

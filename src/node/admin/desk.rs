@@ -7,16 +7,19 @@ use crate::base::signal::Signal;
 use crate::base::time::Ms;
 use crate::log::{AppendError, Log};
 use crate::node::admin::replies::{Answers, Expected};
+use crate::node::backup::Copied;
 use crate::node::installation::InstallationKey;
 use crate::node::roster::Roster;
+use crate::node::serve::Failure;
 use crate::shard::effects::Reply;
-use crate::wire::admin::{Answer, Command, Fault};
+use crate::wire::admin::{Answer, BackupShown, Command, Fault, Progress};
 use crate::wire::envelope::{RecordType, awaited_record};
 use crate::worker::status::{Phase, Status};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 /// From handing a record over to its answer.
@@ -33,7 +36,12 @@ pub(in crate::node) struct Parts {
     pub(in crate::node) signal: Arc<Signal>,
     pub(in crate::node) key: InstallationKey,
     pub(in crate::node) base_url: String,
+    pub(in crate::node) backup: Backup,
 }
+
+/// Copies the installation to an address. Takes as long as it takes, and waits for what it reads and writes.
+pub(in crate::node) type Backup =
+    Arc<dyn Fn(&str, &mut dyn FnMut(&Copied)) -> Result<BackupShown, Failure> + Send + Sync>;
 
 /// Carries out what an operator asks for.
 pub(in crate::node) struct Desk {
@@ -42,6 +50,8 @@ pub(in crate::node) struct Desk {
     open: AtomicBool,
     /// One command that writes at a time: what it read is as it was when its records are applied.
     writing: tokio::sync::Mutex<()>,
+    /// One backup at a time; the others of the operator's commands go on beside it.
+    copying: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for Desk {
@@ -77,7 +87,12 @@ pub(super) fn fault(field: &str, code: &str, message: impl Into<String>) -> Faul
 impl Desk {
     /// A desk that only tells how things are, until it is opened.
     pub(in crate::node) fn new(parts: Parts) -> Self {
-        Self { parts, open: AtomicBool::new(false), writing: tokio::sync::Mutex::default() }
+        Self {
+            parts,
+            open: AtomicBool::new(false),
+            writing: tokio::sync::Mutex::default(),
+            copying: tokio::sync::Mutex::default(),
+        }
     }
 
     /// From now on commands may write.
@@ -89,10 +104,15 @@ impl Desk {
         self.open.load(Ordering::Acquire)
     }
 
-    /// Carries out a command.
-    pub(in crate::node) async fn run(&self, command: Command) -> Result<Answer, Trouble> {
+    /// Carries out a command; `tell` hears how far a long one is.
+    pub(in crate::node) async fn run(
+        &self,
+        command: Command,
+        tell: &mpsc::Sender<Progress>,
+    ) -> Result<Answer, Trouble> {
         match command {
             Command::Status(_) => return Ok(self.status()),
+            Command::Backup(backup) => return self.backup(backup.to, tell.clone()).await,
             Command::RetryPartition(of) => return self.retry(of.partition),
             Command::CreateOrganization(_)
             | Command::ListOrganizations(_)
@@ -116,7 +136,31 @@ impl Desk {
             Command::ChangeKey(change) => self.change_key(&change).await,
             Command::Maintenance(change) => self.maintenance(change.on).await,
             Command::Apply(apply) => self.apply(&apply).await,
-            Command::Status(_) | Command::RetryPartition(_) => Ok(self.status()),
+            Command::Status(_) | Command::RetryPartition(_) | Command::Backup(_) => Ok(self.status()),
+        }
+    }
+
+    /// Copies the installation on a thread that may wait.
+    async fn backup(&self, to: String, tell: mpsc::Sender<Progress>) -> Result<Answer, Trouble> {
+        let Ok(_turn) = self.copying.try_lock() else {
+            return Err(Trouble::failed(&"another backup is under way"));
+        };
+        let (backup, (told, outcome)) = (Arc::clone(&self.parts.backup), oneshot::channel());
+        let copy = move || {
+            let mut tell = |copied: &Copied| {
+                let Copied { name, bytes, .. } = copied;
+                // Whoever asked may be gone, or slow to hear; the copy is made all the same.
+                drop(tell.try_send(Progress { what: format!("bytes, {name}"), done: *bytes, of: None }));
+            };
+            drop(told.send(backup(&to, &mut tell)));
+        };
+        let thread = std::thread::Builder::new().name("backup".to_owned()).spawn(copy);
+        thread.map_err(|error| Trouble::failed(&error))?;
+        match outcome.await {
+            Ok(Ok(shown)) => Ok(Answer::Backup(shown)),
+            Ok(Err(Failure::Input(why))) => Err(Trouble::refused("to", "reference", why)),
+            Ok(Err(Failure::Failed(why))) => Err(Trouble::Failed(format!("there is no backup: {why}"))),
+            Err(_) => Err(Trouble::failed(&"there is no backup: its thread panicked")),
         }
     }
 

@@ -15,7 +15,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use client::{AskError, ask};
-pub(super) use desk::{Desk, Parts};
+pub use client::{AskError, ask, is_served};
+pub(super) use desk::{Backup, Desk, Parts};
 pub(super) use replies::Answers;
 pub(super) use socket::Socket;

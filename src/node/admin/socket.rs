@@ -3,20 +3,22 @@
 use crate::node::admin::desk::{Desk, Trouble, fault};
 use crate::node::data::Data;
 use crate::node::serve::Failure;
-use crate::wire::admin::{self, Failed, Line, Refused};
+use crate::wire::admin::{self, Failed, Line, Progress, Refused};
 use crate::wire::internal;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as Knock;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 /// Connections at once; beyond them callers wait in the kernel's queue.
 const CONNECTIONS: usize = 8;
@@ -24,6 +26,10 @@ const CONNECTIONS: usize = 8;
 const IDLE: Duration = Duration::from_secs(30);
 /// How long an answer may take to be taken.
 const TAKEN: Duration = Duration::from_secs(10);
+/// How often a long command tells how far it is.
+const BEAT: Duration = Duration::from_millis(500);
+/// What it tells meanwhile, of which only the last is of use.
+const PROGRESS: usize = 16;
 /// How long a shutdown waits for what is being carried out.
 const DRAIN: Duration = Duration::from_secs(12);
 /// Rest after an accept that failed.
@@ -142,20 +148,49 @@ async fn attend(desk: Arc<Desk>, stream: UnixStream, mut closed: watch::Receiver
             line = timeout(IDLE, next_line(&mut reader)) => line,
         };
         let (line, more) = match line {
-            Ok(Ok(Some(line))) => (answered(&desk, &line).await, true),
+            Ok(Ok(Some(line))) => match carried_out(&desk, &line, &mut writer).await {
+                Some(line) => (line, true),
+                None => return,
+            },
             Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
                 (refused(&error.to_string()), false)
             }
             // Gone, silent, or cut off.
             Ok(Ok(None) | Err(_)) | Err(_) => return,
         };
-        let mut bytes = internal::write(&line);
-        bytes.push(b'\n');
-        let taken = timeout(TAKEN, writer.write_all(&bytes)).await;
-        if !(more && matches!(taken, Ok(Ok(())))) {
+        if !(write(&mut writer, &line).await && more) {
             return;
         }
     }
+}
+
+/// Carries out the command of a line, with lines that tell how far it is. None if nobody takes them: what was
+/// begun is not taken back, but the rest is heard by nobody.
+async fn carried_out(desk: &Desk, line: &[u8], writer: &mut OwnedWriteHalf) -> Option<Line> {
+    let (tell, mut told) = mpsc::channel(PROGRESS);
+    let mut answer = pin!(answered(desk, line, &tell));
+    let mut beat = interval(BEAT);
+    let mut last = None;
+    loop {
+        tokio::select! {
+            line = &mut answer => return Some(line),
+            Some(progress) = told.recv() => last = Some(progress),
+            _ = beat.tick() => {
+                if let Some(progress) = last.take()
+                    && !write(writer, &Line::Progress(progress)).await
+                {
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// Writes a line; false where nobody takes it.
+async fn write(writer: &mut OwnedWriteHalf, line: &Line) -> bool {
+    let mut bytes = internal::write(line);
+    bytes.push(b'\n');
+    matches!(timeout(TAKEN, writer.write_all(&bytes)).await, Ok(Ok(())))
 }
 
 /// The next line without its end; none at the end of the stream.
@@ -179,13 +214,13 @@ fn refused(message: &str) -> Line {
     Line::Refused(Refused { faults: vec![fault("", "json", message)] })
 }
 
-async fn answered(desk: &Desk, line: &[u8]) -> Line {
+async fn answered(desk: &Desk, line: &[u8], tell: &mpsc::Sender<Progress>) -> Line {
     let command = match admin::read_request(line) {
         Ok(command) => command,
         Err(bad) => return refused(&bad.0),
     };
     let name = command.name();
-    let outcome = desk.run(command).await;
+    let outcome = desk.run(command, tell).await;
     tracing::info!(command = name, done = outcome.is_ok(), "an operator asked");
     match outcome {
         Ok(answer) => Line::Done(answer),

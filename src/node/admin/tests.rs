@@ -10,12 +10,13 @@ use crate::base::signal::Signal;
 use crate::base::time::Ms;
 use crate::log::AppendError;
 use crate::log::memory::{MemoryLog, Producer};
+use crate::node::backup::Copied;
 use crate::node::data::Data;
 use crate::node::installation;
 use crate::node::roster::Roster;
 use crate::node::serve::Failure;
 use crate::shard::effects::{DirectoryChange, Reply};
-use crate::wire::admin::{self, Answer, Command, Nothing, OfOrganization};
+use crate::wire::admin::{self, Answer, BackupShown, BackupTo, Command, Nothing, OfOrganization};
 use crate::worker::status::Status;
 use crate::worker::{Directory, Replies};
 use std::io::{BufRead, BufReader, Write};
@@ -42,6 +43,16 @@ impl Directory for Nobody {
     fn changed(&self, _: Partition, _: DirectoryChange) {}
 }
 
+/// A backup of two files, or none where there is one already.
+fn copied(to: &str, tell: &mut dyn FnMut(&Copied)) -> Result<BackupShown, Failure> {
+    if to.ends_with("taken") {
+        return Err(Failure::Input("there is a backup already".to_owned()));
+    }
+    tell(&Copied { name: "a".to_owned(), files: 1, bytes: 5 });
+    tell(&Copied { name: "b".to_owned(), files: 2, bytes: 9 });
+    Ok(BackupShown { to: to.to_owned(), taken_at: "now".to_owned(), files: 2, bytes: 9 })
+}
+
 /// A desk over a log nobody reads.
 fn desk(data: &Data) -> Arc<Desk> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -57,6 +68,7 @@ fn desk(data: &Data) -> Arc<Desk> {
         statuses: vec![(Partition(0), Arc::<Status>::default())],
         signal: Arc::new(Signal::default()),
         base_url: "http://h".to_owned(),
+        backup: Arc::new(copied),
     }))
 }
 
@@ -244,4 +256,17 @@ fn answers_find_their_way() {
     assert_eq!(two.receiver.try_recv().unwrap().unwrap().id, two.id);
     assert_eq!(one.receiver.try_recv().unwrap(), Err(AppendError::Full));
     assert_eq!(*others.0.lock().unwrap(), ["somebody-else-1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_told_when_it_is_whole_or_why_there_is_none() {
+    let site = Site::start();
+    let ask_for = |to: &str| {
+        let (data, to) = (site.data.clone(), to.to_owned());
+        spawn_blocking(move || ask(&data, Command::Backup(BackupTo { to }), &mut |_| ()))
+    };
+    let Ok(Answer::Backup(shown)) = ask_for("file:///new").await.unwrap() else { panic!("no backup") };
+    assert_eq!((shown.files, shown.bytes, &*shown.to), (2, 9, "file:///new"));
+    let Err(AskError::Refused(faults)) = ask_for("file:///taken").await.unwrap() else { panic!("a backup") };
+    assert_eq!((&*faults[0].field, &*faults[0].message), ("to", "there is a backup already"));
 }

@@ -13,15 +13,22 @@ mod take;
 #[cfg(test)]
 mod tests;
 
-pub use restore::{Restored, restore};
-pub use take::{Source, take};
+pub use restore::Restored;
 
-use crate::archive::ArchiveError;
+use crate::archive::object::ObjectArchive;
+use crate::archive::{Archive, ArchiveError};
+use crate::base::clock::Clock;
 use crate::base::hash::{Digest256, Digester};
+use crate::node::config::Config;
+use crate::node::data::Data;
+use crate::node::ground::{Ground, open_archive};
 use crate::node::serve::Failure;
+use crate::wire::admin::BackupShown;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
+use take::Source;
 
 /// How far a backup or a restore has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +43,58 @@ pub struct Copied {
 
 /// Told each file that was copied.
 pub type Tell<'a> = &'a mut dyn FnMut(&Copied);
+
+/// Copies the installation of a stopped server to an address. Whatever a crash left is mended first, as a start
+/// would.
+///
+/// # Errors
+/// There is none, or a server runs on it; see [`take`] for the rest.
+pub fn stopped(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    to: &str,
+    tell: Tell<'_>,
+) -> Result<BackupShown, Failure> {
+    let data = Data::new(config.data.clone());
+    if !data.log().is_dir() {
+        return Err(Failure::Input(format!("{}: holds no installation", data.path().display())));
+    }
+    let ground = Ground::lay(config, clock)?;
+    let copied = copy(&ground, &**clock, to, tell);
+    ground.log.close();
+    copied
+}
+
+/// Copies an installation to an address.
+pub(super) fn copy(
+    ground: &Ground,
+    clock: &dyn Clock,
+    to: &str,
+    tell: Tell<'_>,
+) -> Result<BackupShown, Failure> {
+    let (data, key, log) = (&ground.data, &ground.key, &*ground.log);
+    let source = Source { data, key, log, archive: &*ground.archive, clock };
+    let target = ObjectArchive::open(to).map_err(|error| of_archive(&error))?;
+    let taken = take::take(&source, &target, tell)?;
+    let (taken_at, files) = (taken.taken_at.to_string(), taken.files.len() as u64);
+    Ok(BackupShown { to: to.to_owned(), taken_at, files, bytes: taken.bytes() })
+}
+
+/// Brings the backup at an address into the data folder of `config`, which must be empty or not there.
+///
+/// # Errors
+/// See [`restore::restore`].
+pub fn restore(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    from: &str,
+    tell: Tell<'_>,
+) -> Result<Restored, Failure> {
+    let data = Data::new(config.data.clone());
+    let from = ObjectArchive::open(from).map_err(|error| of_archive(&error))?;
+    let archive = || open_archive(config, &data).map(|archive| Box::new(archive) as Box<dyn Archive>);
+    restore::restore(&from, &data, &archive, clock, tell)
+}
 
 /// The address of a place as a person writes it: a URL as it is, anything else as a folder.
 ///

@@ -5,13 +5,13 @@ use super::{Copied, Hashed, Tell, failed, of_archive};
 use crate::archive::{Archive, ArchiveError, Put};
 use crate::base::clock::Clock;
 use crate::base::limits;
-use crate::base::position::{Offset, Topic, TopicPartition};
+use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::log::embedded::{EmbeddedLog, Options};
 use crate::log::{AppendError, Log};
 use crate::node::data::{Data, write_secret};
 use crate::node::serve::Failure;
 use crate::wire::backup::{self, Backup, BackupFile};
-use crate::wire::manifest::Manifest;
+use crate::wire::manifest::{Manifest, manifests_prefix};
 use std::fs::{self, File};
 use std::io::{Seek, Write};
 use std::path::Path;
@@ -36,7 +36,7 @@ pub struct Restored {
 /// # Errors
 /// It is no backup or damaged, there is something in `data` already, or reading or writing failed. What a
 /// restore left that was cut off, no server starts on.
-pub fn restore(
+pub(super) fn restore(
     from: &dyn Archive,
     data: &Data,
     archive: &dyn Fn() -> Result<Box<dyn Archive>, Failure>,
@@ -51,6 +51,7 @@ pub fn restore(
     let marker = data.restoring();
     durable(&marker, b"").map_err(|error| failed(&marker, &error))?;
     let archive = archive()?;
+    refuse_strangers(&*archive, &backup)?;
     fs::create_dir_all(data.log()).map_err(|error| failed(&data.log(), &error))?;
 
     let mut bring = Bring {
@@ -96,6 +97,25 @@ fn refuse_unless_empty(folder: &Path) -> Result<(), Failure> {
             return Err(Failure::Input(format!(
                 "{folder} is not empty: there is {name}; restore into a new folder"
             )));
+        }
+    }
+    Ok(())
+}
+
+/// Snapshots of a later state of the same partitions would be taken for the newest, and the log ends before
+/// them.
+fn refuse_strangers(archive: &dyn Archive, backup: &Backup) -> Result<(), Failure> {
+    for partition in (0..backup.partitions).map(Partition) {
+        let there = archive.list(&manifests_prefix(partition)).map_err(|error| of_archive(&error))?;
+        let known = |name: &str| {
+            backup.files.iter().any(|file| file.name.strip_prefix(backup::ARCHIVE) == Some(name))
+        };
+        if let Some(other) = there.iter().find(|object| !known(&object.name)) {
+            let name = &other.name;
+            let why = format!(
+                "the archive has {name}, which is not of this backup: give the restored installation an archive of its own"
+            );
+            return Err(Failure::Input(why));
         }
     }
     Ok(())

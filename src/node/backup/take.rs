@@ -19,17 +19,17 @@ use std::path::PathBuf;
 
 /// What is backed up.
 #[derive(Debug)]
-pub struct Source<'a> {
+pub(super) struct Source<'a> {
     /// The data folder.
-    pub data: &'a Data,
+    pub(super) data: &'a Data,
     /// The installation's key.
-    pub key: &'a InstallationKey,
+    pub(super) key: &'a InstallationKey,
     /// The log.
-    pub log: &'a EmbeddedLog,
+    pub(super) log: &'a EmbeddedLog,
     /// Where the snapshots are.
-    pub archive: &'a dyn Archive,
+    pub(super) archive: &'a dyn Archive,
     /// Tells when it was taken.
-    pub clock: &'a dyn Clock,
+    pub(super) clock: &'a dyn Clock,
 }
 
 /// Copies an installation to `to`, whatever goes on in it, and reads every byte of the copy back.
@@ -37,7 +37,7 @@ pub struct Source<'a> {
 /// # Errors
 /// There is a backup already, the installation cannot be recovered from what would be copied, or reading or
 /// writing failed. What was copied until then is no backup.
-pub fn take(source: &Source<'_>, to: &dyn Archive, tell: Tell<'_>) -> Result<Backup, Failure> {
+pub(super) fn take(source: &Source<'_>, to: &dyn Archive, tell: Tell<'_>) -> Result<Backup, Failure> {
     match to.get(backup::NAME, limits::BACKUP_BYTES) {
         Err(ArchiveError::Missing(_)) => {}
         Ok(_) => return Err(exists()),

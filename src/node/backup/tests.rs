@@ -1,21 +1,20 @@
 //! What is restored is what was backed up, or it is refused by name.
 
+use super::restore::restore;
+use super::take::{Source, take};
 use super::*;
-use crate::archive::object::ObjectArchive;
-use crate::archive::{Archive, Object};
-use crate::base::clock::{Clock, SystemClock};
+use crate::archive::Object;
+use crate::base::clock::SystemClock;
 use crate::base::hash::sha256;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::base::time::Ms;
 use crate::log::embedded::{EmbeddedLog, Options, Trim};
 use crate::log::{Bounds, Log, PollLimit};
-use crate::node::data::Data;
 use crate::node::genesis;
 use crate::node::installation::{self, InstallationKey};
 use crate::wire::backup::{BOOTSTRAP, KEY, NAME};
 use crate::wire::manifest::{FileEntry, Manifest, manifest_name, object_name};
 use crate::wire::record::Builder;
-use std::sync::Arc;
 use tempfile::TempDir;
 
 const REQUESTS: TopicPartition = TopicPartition::new(Topic::Requests, Partition(0));
@@ -214,6 +213,20 @@ fn a_damaged_backup_is_refused_by_the_file_and_nothing_starts_on_what_is_left() 
     }
     let elsewhere = TempDir::new().unwrap();
     restored(&archive(folder.path()), &Data::new(elsewhere.path().to_owned())).unwrap();
+}
+
+#[test]
+fn snapshots_of_a_later_state_are_not_restored_before() {
+    let one = Installation::new(60);
+    one.snapshot(1, 40);
+    let folder = TempDir::new().unwrap();
+    one.take(&archive(folder.path())).unwrap();
+    one.snapshot(2, 50);
+    let elsewhere = TempDir::new().unwrap();
+    let data = Data::new(elsewhere.path().to_owned());
+    let shared = || Ok(Box::new(archive(&one.data.archive())) as Box<dyn Archive>);
+    let told = restore(&archive(folder.path()), &data, &shared, &clock(), &mut |_| ()).unwrap_err();
+    assert!(matches!(&told, Failure::Input(told) if told.contains("00002.json")), "{told}");
 }
 
 #[test]

@@ -1,0 +1,69 @@
+//! What a server stands on, and a copy of one that is stopped: the data folder, the log, the stores, the
+//! archive and the installation key.
+
+use crate::archive::Archive;
+use crate::archive::object::ObjectArchive;
+use crate::base::clock::Clock;
+use crate::log::embedded::EmbeddedLog;
+use crate::node::config::Config;
+use crate::node::data::Data;
+use crate::node::installation::{self, InstallationKey};
+use crate::node::serve::Failure;
+use crate::node::{bootstrap, genesis};
+use crate::store::Stores;
+use crate::store::rocks::{self, Resources, RocksStores};
+use crate::wire::bootstrap::Bootstrap;
+use std::fs::File;
+use std::sync::Arc;
+
+/// The archive of an installation.
+pub(super) fn open_archive(config: &Config, data: &Data) -> Result<ObjectArchive, Failure> {
+    let archive = match &config.archive {
+        Some(address) => ObjectArchive::open(address),
+        None => ObjectArchive::in_folder(&data.archive()),
+    };
+    archive.map_err(|error| Failure::Input(error.to_string()))
+}
+
+/// What everything else stands on.
+pub(super) struct Ground {
+    pub(super) data: Data,
+    /// That of an earlier start.
+    pub(super) bootstrap: Option<Bootstrap>,
+    pub(super) key: InstallationKey,
+    pub(super) log: Arc<EmbeddedLog>,
+    pub(super) stores: Arc<dyn Stores>,
+    pub(super) archive: Arc<dyn Archive>,
+    /// The folder is this process's until the last of the rest is dropped.
+    _lock: File,
+}
+
+impl Ground {
+    /// Takes the data folder, mends what a crash left in it, and opens what is in it; begins what is not there.
+    pub(super) fn lay(config: &Config, clock: &Arc<dyn Clock>) -> Result<Self, Failure> {
+        let data = Data::new(config.data.clone());
+        data.create().map_err(|error| Failure::Input(format!("{}: {error}", data.path().display())))?;
+        let resources = Resources::default();
+        let lock = data.lock().map_err(|error| Failure::Input(error.to_string()))?;
+        if data.restoring().exists() {
+            let (folder, why) = (data.path().display(), "a restore into it was cut off");
+            return Err(Failure::Input(format!("{folder}: {why}; empty it and restore again")));
+        }
+        let bootstrap = bootstrap::read(&data)?;
+        // Before the states are asked: what a crash left of an import is mended here.
+        let stores = RocksStores::new(data.states(), resources.clone(), rocks::Options::default());
+        let stores = stores.map_err(|error| Failure::Failed(error.to_string()))?;
+        let archive = open_archive(config, &data)?;
+        let (log, opened) = genesis::open_log(config, &data, clock, &resources)?;
+        if opened.cut_bytes > 0 {
+            tracing::warn!(bytes = opened.cut_bytes, file = %opened.newest, "a torn end was cut from the log");
+        }
+        let key = match &config.installation_key {
+            Some(key) => key.clone(),
+            None => installation::open(&data, &**clock)?,
+        };
+        genesis::begin(&log, &key)?;
+        let (log, stores, archive) = (Arc::new(log), Arc::new(stores), Arc::new(archive));
+        Ok(Self { data, bootstrap, key, log, stores, archive, _lock: lock })
+    }
+}
