@@ -1,5 +1,6 @@
 //! `clausum serve`: prints the bootstrap line on standard output and nothing else.
 
+use crate::archive::object::Variables;
 use crate::base::clock::SystemClock;
 use crate::cli::Place;
 use crate::cli::ending::{Ending, Exit};
@@ -24,7 +25,8 @@ pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Re
     let resolved = place.resolve(listen).map_err(|faults| Ending::inputs(&faults))?;
     let filter = std::env::var(logging::VARIABLE).ok();
     logging::start(filter.as_deref()).map_err(|error| Ending::input(&error))?;
-    let start = Start { config: resolved.config, demo: arguments.demo, clock: Arc::new(SystemClock) };
+    let (config, variables) = (resolved.config, Variables::of(std::env::vars()));
+    let start = Start { config, demo: arguments.demo, clock: Arc::new(SystemClock), variables };
     let mut announce = |line: &str| shell.line(line).and_then(|()| shell.flush());
     match serve(&start, &mut announce) {
         Ok(()) => Ok(Exit::Done),

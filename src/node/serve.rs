@@ -1,7 +1,7 @@
 //! The server: log, worker, gateway from the bottom; gateway, worker, log from the top.
 
 use crate::archive::Archive;
-use crate::archive::object::ObjectArchive;
+use crate::archive::object::{ObjectArchive, Variables};
 use crate::base::clock::Clock;
 use crate::base::murmur2::partition_of;
 use crate::base::position::{Topic, TopicPartition};
@@ -46,6 +46,8 @@ pub struct Start {
     pub demo: bool,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
+    /// What the environment says of buckets.
+    pub variables: Variables,
 }
 
 /// Why a server could not start or go on.
@@ -142,7 +144,7 @@ impl Ground {
         let stores = RocksStores::new(data.states(), resources.clone(), rocks::Options::default());
         let stores = stores.map_err(|error| failed(&error))?;
         let archive = match &config.archive {
-            Some(address) => ObjectArchive::open(address),
+            Some(address) => ObjectArchive::open(address, &start.variables),
             None => ObjectArchive::in_folder(&data.archive()),
         };
         let archive = archive.map_err(|error| Failure::Input(error.to_string()))?;

@@ -95,7 +95,8 @@ impl World {
         let missing = self.models.iter().find_map(super::oracle::Model::missing).unwrap_or_default();
         let mut at = Vec::new();
         for (partition, node) in self.assigned.clone() {
-            let (trimmed, whole) = (self.trimmed.get(&partition).copied(), self.whole_snapshot(partition, None));
+            let (trimmed, whole) =
+                (self.trimmed.get(&partition).copied(), self.whole_snapshot(partition, None));
             let here = self.nodes.get(node).and_then(|node| node.checkpoint(partition));
             let owned = self.nodes.get_mut(node).and_then(|node| node.owned(partition));
             let phase = owned.map(|owned| owned.phase());

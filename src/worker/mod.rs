@@ -18,6 +18,8 @@ pub mod thread;
 
 mod opening;
 mod running;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use crate::archive::Archive;

@@ -19,3 +19,4 @@ mod prechecks;
 mod programs;
 mod server;
 mod shard;
+mod snapshots;

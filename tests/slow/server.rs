@@ -21,11 +21,17 @@ pub(crate) fn binary() -> PathBuf {
 impl Server {
     /// Starts on a data folder and waits until it is ready.
     pub(crate) fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// Starts with more variables in its environment.
+    pub(crate) fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
         let log = std::fs::File::create(data.join("stderr.txt")).unwrap();
         let mut child = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .env("CLAUSUM__CHECKPOINT__INTERVAL_MS", "300")
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -86,7 +92,7 @@ impl Drop for Server {
     }
 }
 
-fn wait_for<T>(mut ready: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(mut ready: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + Duration::from_secs(30);
     loop {
         if let Some(value) = ready() {

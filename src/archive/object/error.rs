@@ -6,7 +6,7 @@ use object_store::Error;
 /// What `error` means for the object `name`.
 pub(super) fn map(error: &Error, name: &str) -> ArchiveError {
     match error {
-        Error::NotFound { .. } if is_about_the_bucket(error) => ArchiveError::Refused(tell(error)),
+        _ if is_refusal(error) => ArchiveError::Refused(tell(error)),
         Error::NotFound { .. } => ArchiveError::Missing(name.to_owned()),
         Error::InvalidPath { .. } => ArchiveError::BadName(name.to_owned()),
         Error::PermissionDenied { .. }
@@ -19,9 +19,11 @@ pub(super) fn map(error: &Error, name: &str) -> ArchiveError {
     }
 }
 
-/// A missing bucket is told as a missing object.
-fn is_about_the_bucket(error: &Error) -> bool {
-    tell(error).contains("NoSuchBucket")
+/// A missing bucket is told as a missing object or as any failure, and so are credentials that are none.
+fn is_refusal(error: &Error) -> bool {
+    let text = tell(error);
+    let codes = ["NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"];
+    codes.iter().any(|code| text.contains(&format!("<Code>{code}</Code>")))
 }
 
 fn is_full(error: &Error) -> bool {

@@ -4,7 +4,7 @@ use super::*;
 use crate::archive::conformance;
 
 fn open(folder: &std::path::Path) -> ObjectArchive {
-    ObjectArchive::open(&format!("file://{}", folder.display())).unwrap()
+    ObjectArchive::open(&format!("file://{}", folder.display()), &Variables::default()).unwrap()
 }
 
 #[test]

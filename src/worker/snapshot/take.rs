@@ -337,10 +337,11 @@ impl Taking {
         if manifest.files.len() > limits::MANIFEST_FILES || text.len() as u64 > limits::MANIFEST_BYTES {
             return Err(ArchiveError::TooLarge { name, limit: limits::MANIFEST_BYTES }.into());
         }
-        let put = self.of.archive.put_if_absent(&name, text.clone())?;
+        let put = self.of.archive.put_if_absent(&name, text.clone());
         match self.of.archive.get(&name, limits::MANIFEST_BYTES) {
             // It is this one's also where it was created and the answer was lost.
             Ok(back) if back == text => {}
+            _ if let Err(error) = put => return Err(error.into()),
             Ok(_) | Err(ArchiveError::Missing(_) | ArchiveError::TooLarge { .. }) => {
                 tracing::debug!(?put, name, "another manifest has the number; looking again");
                 return Ok(Stage::Look);
