@@ -136,7 +136,7 @@ impl Default for Options {
             snapshot_bytes: 1 << 30,
             snapshot_again_ms: 60_000,
             snapshot_days: 30,
-            archive_wait_ms: 5_000,
+            archive_wait_ms: 2_000,
             resident_rows: 400_000,
             park_ms: 300_000,
             announce_again_ms: 100,

@@ -12,7 +12,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -51,7 +51,12 @@ pub struct Worker {
     stop: Arc<AtomicBool>,
     signal: Arc<Signal>,
     threads: Vec<JoinHandle<()>>,
+    /// Threads that may hang in a network: its senders are theirs, and gone when they have ended.
+    far: (Receiver<()>, Vec<JoinHandle<()>>),
 }
+
+/// How long a worker that stops waits for an archive.
+const FAR: Duration = Duration::from_secs(10);
 
 impl Worker {
     /// Starts a worker; it owns what the log's membership gives it. `ended` is called once, from the
@@ -69,9 +74,10 @@ impl Worker {
             (0..parts.log.partitions()).map(|number| (Partition(number), Arc::default())).collect();
         let (told, outcomes) = channel();
         let (stop, signal) = (Arc::new(AtomicBool::new(false)), Arc::clone(&parts.signal));
+        let (alive, far) = channel();
         let (checkpoints, writer) = hand("checkpoints", &told, &signal, None)?;
-        let (snapshots, taker) = hand("snapshots", &told, &signal, Some(&stop))?;
-        let (restores, finder) = hand("restores", &told, &signal, Some(&stop))?;
+        let (snapshots, taker) = hand("snapshots", &told, &signal, Some((&stop, &alive)))?;
+        let (restores, finder) = hand("restores", &told, &signal, Some((&stop, &alive)))?;
         let hands = Hands { checkpoints, snapshots, restores };
         let mut group = Group {
             parts,
@@ -91,7 +97,7 @@ impl Worker {
                 ended(exit);
             })
             .map_err(|error| error.to_string())?;
-        Ok(Self { statuses, stop, signal, threads: vec![turner, writer, taker, finder] })
+        Ok(Self { statuses, stop, signal, threads: vec![turner, writer], far: (far, vec![taker, finder]) })
     }
 
     /// How each partition of the log is doing, by its number.
@@ -100,16 +106,29 @@ impl Worker {
         &self.statuses
     }
 
-    /// Stops: what was polled is applied and emitted, a last checkpoint is written, and all threads have
-    /// ended when this returns. A snapshot under way is left as it is, which is out of force.
+    /// Stops: what was polled is applied and emitted, a last checkpoint is written, and its threads have
+    /// ended when this returns, unless an archive lets one of them hang. A snapshot under way is left as it is,
+    /// which is out of force.
     pub fn stop(self) {
         self.stop.store(true, Ordering::Release);
         self.signal.raise();
-        for thread in self.threads {
-            // A thread that panicked has said so already, and there is nothing left to wait for.
-            if thread.join().is_err() {
-                tracing::error!("a thread of the worker panicked");
+        let (far, far_threads) = self.far;
+        join(self.threads);
+        // Nobody ever sends: either all have ended, or one hangs.
+        match far.recv_timeout(FAR) {
+            Err(RecvTimeoutError::Timeout) => {
+                tracing::warn!("the archive does not answer; it is not waited for")
             }
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => join(far_threads),
+        }
+    }
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        // A thread that panicked has said so already, and there is nothing left to wait for.
+        if thread.join().is_err() {
+            tracing::error!("a thread of the worker panicked");
         }
     }
 }
@@ -137,17 +156,18 @@ impl Hands {
 }
 
 /// A thread that does jobs one after the other; of a partition there is never more than one of a kind, or two
-/// looks. Where it may `stop`, it does so between two steps of a job.
+/// looks. Where it may `stop`, it does so between two steps of a job, and holds what tells that it has not ended.
 fn hand(
     name: &str,
     told: &Sender<Tagged<JobDone>>,
     signal: &Arc<Signal>,
-    stop: Option<&Arc<AtomicBool>>,
+    stop: Option<(&Arc<AtomicBool>, &Sender<()>)>,
 ) -> Result<(Sender<Tagged<Job>>, JoinHandle<()>), String> {
     let (jobs, waiting) = channel();
-    let (told, signal, stop) = (told.clone(), Arc::clone(signal), stop.map(Arc::clone));
+    let (told, signal, stop) =
+        (told.clone(), Arc::clone(signal), stop.map(|(stop, alive)| (Arc::clone(stop), alive.clone())));
     let thread = Builder::new().name(name.to_owned()).spawn(move || {
-        let stopped = || stop.as_ref().is_some_and(|stop| stop.load(Ordering::Acquire));
+        let stopped = || stop.as_ref().is_some_and(|(stop, _)| stop.load(Ordering::Acquire));
         work(&waiting, &stopped, |done| {
             let heard = told.send(done).is_ok();
             signal.raise();

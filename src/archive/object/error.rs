@@ -4,9 +4,15 @@ use crate::archive::ArchiveError;
 use object_store::Error;
 
 /// What `error` means for the object `name`.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library keeps the right to add kinds")]
 pub(super) fn map(error: &Error, name: &str) -> ArchiveError {
+    if is_refusal(error) {
+        return ArchiveError::Refused(tell(error));
+    }
+    if is_full(error) {
+        return ArchiveError::Full;
+    }
     match error {
-        _ if is_refusal(error) => ArchiveError::Refused(tell(error)),
         Error::NotFound { .. } => ArchiveError::Missing(name.to_owned()),
         Error::InvalidPath { .. } => ArchiveError::BadName(name.to_owned()),
         Error::PermissionDenied { .. }
@@ -14,7 +20,6 @@ pub(super) fn map(error: &Error, name: &str) -> ArchiveError {
         | Error::UnknownConfigurationKey { .. }
         | Error::NotSupported { .. }
         | Error::NotImplemented { .. } => ArchiveError::Refused(tell(error)),
-        _ if is_full(error) => ArchiveError::Full,
         _ => ArchiveError::Unavailable(tell(error)),
     }
 }

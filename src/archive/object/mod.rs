@@ -64,11 +64,14 @@ impl ObjectArchive {
         Self::over(store, root, address.to_owned())
     }
 
-    /// The archive in a folder, made if it is not there.
+    /// The archive in a folder that is this process's alone, made if it is not there. What a crash left of
+    /// unfinished objects is removed.
     ///
     /// # Errors
-    /// [`ArchiveError::Refused`]: it cannot be made.
+    /// [`ArchiveError::Refused`]: it cannot be made, or not looked through.
     pub fn in_folder(folder: &std::path::Path) -> Result<Self, ArchiveError> {
+        url::clear(folder)
+            .map_err(|error| ArchiveError::Refused(format!("{}: {error}", folder.display())))?;
         Self::over(url::folder(folder)?, Path::default(), format!("file://{}", folder.display()))
     }
 

@@ -60,6 +60,24 @@ pub(super) fn folder(path: &std::path::Path) -> Result<Arc<dyn ObjectStore>, Arc
     Ok(Arc::new(store.with_fsync(true)))
 }
 
+/// Removes what the library had begun to write, and never renamed, in a folder: files with a number behind a
+/// `#`, which no object can have in its name.
+pub(super) fn clear(folder: &std::path::Path) -> std::io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            clear(&entry.path())?;
+        } else if entry.file_name().to_str().is_some_and(|name| name.contains('#')) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn bucket_of(bucket: &str, variables: &Variables) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
     let refused = |why: String| ArchiveError::Refused(format!("s3://{bucket}: {why}"));
     let named = !bucket.is_empty()

@@ -256,7 +256,7 @@ impl Taking {
             }
         };
         let entry = |epoch| FileEntry { name: file.name.clone(), bytes: file.bytes, digest, epoch };
-        if let Some(epoch) = self.from_the_newest(index, &entry(self.of.epoch))? {
+        if let Some(epoch) = self.in_the_newest(index, &entry(self.of.epoch))? {
             return Ok(entry(epoch));
         }
         let own = entry(self.of.epoch);
@@ -273,7 +273,7 @@ impl Taking {
     }
 
     /// The epoch of the object in which the newest snapshot has the same content, if that is still good.
-    fn from_the_newest(&self, index: usize, wanted: &FileEntry) -> Result<Option<Offset>, Trouble> {
+    fn in_the_newest(&self, index: usize, wanted: &FileEntry) -> Result<Option<Offset>, Trouble> {
         let (_, genesis, _) = self.meta()?;
         let Some(newest) = self.state.catalog.own(genesis).next() else { return Ok(None) };
         let same = |file: &&FileEntry| file.digest == wanted.digest && file.bytes == wanted.bytes;

@@ -90,7 +90,7 @@ fn end(mut taking: Box<Taking>) -> Result<Taken, Trouble> {
     loop {
         match taking.step() {
             Ok(more) => taking = more,
-            Err(done) => return (*done).result,
+            Err(done) => return done.result,
         }
     }
 }
