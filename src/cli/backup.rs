@@ -1,5 +1,6 @@
 //! `clausum backup` and `clausum restore`: a consistent copy of an installation, and its return.
 
+use crate::archive::object::Variables;
 use crate::base::clock::{Clock, SystemClock};
 use crate::cli::Place;
 use crate::cli::ending::{Ending, Exit};
@@ -43,7 +44,9 @@ pub(super) fn take(arguments: &Backup, place: &Place, shell: &mut Shell) -> Resu
         }
     } else {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let shown = backup::stopped(&config, &clock, &to, &mut |copied| tell(copied, shell));
+        let shown = backup::stopped(&config, &clock, &Variables::of(std::env::vars()), &to, &mut |copied| {
+            tell(copied, shell)
+        });
         if shell.wants_progress() {
             shell.note("");
         }
@@ -63,7 +66,9 @@ pub(super) fn restore(arguments: &Restore, place: &Place, shell: &mut Shell) -> 
     let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
     let from = backup::address(&arguments.from).map_err(of_failure)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let restored = backup::restore(&config, &clock, &from, &mut |copied| tell(copied, shell));
+    let restored = backup::restore(&config, &clock, &Variables::of(std::env::vars()), &from, &mut |copied| {
+        tell(copied, shell)
+    });
     if shell.wants_progress() {
         shell.note("");
     }

@@ -1,5 +1,6 @@
 //! `clausum serve`: prints the bootstrap line on standard output and nothing else.
 
+use crate::archive::object::Variables;
 use crate::base::clock::SystemClock;
 use crate::cli::Place;
 use crate::cli::ending::{Ending, Exit};
@@ -31,7 +32,9 @@ pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Re
         tracing::warn!(%error, "the service manager cannot be told anything");
         Notify::default()
     }));
-    let start = Start { config: resolved.config, demo: arguments.demo, clock: Arc::new(SystemClock), notify };
+    let (config, variables) = (resolved.config, Variables::of(std::env::vars()));
+    let clock = Arc::new(SystemClock);
+    let start = Start { config, demo: arguments.demo, clock, notify, variables };
     let mut announce = |line: &str| shell.line(line).and_then(|()| shell.flush());
     match serve(&start, &mut announce) {
         Ok(()) => Ok(Exit::Done),

@@ -2,7 +2,7 @@
 //! archive and the installation key.
 
 use crate::archive::Archive;
-use crate::archive::object::ObjectArchive;
+use crate::archive::object::{ObjectArchive, Variables};
 use crate::base::clock::Clock;
 use crate::log::embedded::EmbeddedLog;
 use crate::node::config::Config;
@@ -17,9 +17,13 @@ use std::fs::File;
 use std::sync::Arc;
 
 /// The archive of an installation.
-pub(super) fn open_archive(config: &Config, data: &Data) -> Result<ObjectArchive, Failure> {
+pub(super) fn open_archive(
+    config: &Config,
+    data: &Data,
+    variables: &Variables,
+) -> Result<ObjectArchive, Failure> {
     let archive = match &config.archive {
-        Some(address) => ObjectArchive::open(address),
+        Some(address) => ObjectArchive::open(address, variables),
         None => ObjectArchive::in_folder(&data.archive()),
     };
     archive.map_err(|error| Failure::Input(error.to_string()))
@@ -34,13 +38,19 @@ pub(super) struct Ground {
     pub(super) log: Arc<EmbeddedLog>,
     pub(super) stores: Arc<dyn Stores>,
     pub(super) archive: Arc<dyn Archive>,
+    /// What the environment says of buckets.
+    pub(super) variables: Variables,
     /// The folder is this process's until the last of the rest is dropped.
     _lock: File,
 }
 
 impl Ground {
     /// Takes the data folder, mends what a crash left in it, and opens what is in it; begins what is not there.
-    pub(super) fn lay(config: &Config, clock: &Arc<dyn Clock>) -> Result<Self, Failure> {
+    pub(super) fn lay(
+        config: &Config,
+        clock: &Arc<dyn Clock>,
+        variables: &Variables,
+    ) -> Result<Self, Failure> {
         let data = Data::new(config.data.clone());
         data.create().map_err(|error| Failure::Input(format!("{}: {error}", data.path().display())))?;
         let resources = Resources::default();
@@ -53,7 +63,7 @@ impl Ground {
         // Before the states are asked: what a crash left of an import is mended here.
         let stores = RocksStores::new(data.states(), resources.clone(), rocks::Options::default());
         let stores = stores.map_err(|error| Failure::Failed(error.to_string()))?;
-        let archive = open_archive(config, &data)?;
+        let archive = open_archive(config, &data, variables)?;
         let (log, opened) = genesis::open_log(config, &data, clock, &resources)?;
         if opened.cut_bytes > 0 {
             tracing::warn!(bytes = opened.cut_bytes, file = %opened.newest, "a torn end was cut from the log");
@@ -64,6 +74,7 @@ impl Ground {
         };
         genesis::begin(&log, &key)?;
         let (log, stores, archive) = (Arc::new(log), Arc::new(stores), Arc::new(archive));
-        Ok(Self { data, bootstrap, key, log, stores, archive, _lock: lock })
+        let variables = variables.clone();
+        Ok(Self { data, bootstrap, key, log, stores, archive, variables, _lock: lock })
     }
 }

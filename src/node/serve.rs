@@ -1,5 +1,6 @@
 //! The server: log, worker, gateway from the bottom; gateway, worker, log from the top.
 
+use crate::archive::object::Variables;
 use crate::base::clock::Clock;
 use crate::base::murmur2::partition_of;
 use crate::base::position::{Topic, TopicPartition};
@@ -44,6 +45,8 @@ pub struct Start {
     pub clock: Arc<dyn Clock>,
     /// Who started it, and wants to know how it is.
     pub notify: Arc<Notify>,
+    /// What the environment says of buckets.
+    pub variables: Variables,
 }
 
 /// Why a server could not start or go on.
@@ -85,7 +88,7 @@ pub fn serve(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
 
 async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) -> Result<(), Failure> {
     let mut stop = Stop::listen().map_err(|error| failed(&error))?;
-    let ground = Arc::new(Ground::lay(&start.config, &start.clock)?);
+    let ground = Arc::new(Ground::lay(&start.config, &start.clock, &start.variables)?);
     let listener = TcpListener::bind(start.config.listen).await;
     let listener = listener.map_err(|error| {
         Failure::Failed(format!("{} cannot be listened to: {error}", start.config.listen))

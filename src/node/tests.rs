@@ -55,9 +55,9 @@ fn an_archive_is_a_folder_or_a_bucket_and_an_interval_a_length_of_time() {
     assert_eq!(config.archive.as_deref(), Some("s3://bucket/prefix"));
     assert_eq!(config.snapshot_interval, Duration::from_secs(30));
     for (text, told) in [
-        ("archive.url = 'ftp://x'", "clausum.toml:1:1: archive.url: must be file:///… or s3://…"),
-        ("archive.url = 'file://x'", "clausum.toml:1:1: archive.url: must be file:///… or s3://…"),
-        ("snapshot.interval = '2ms'", "clausum.toml:1:1: snapshot.interval: must be from 1 s to 86400 s"),
+        ("archive.url = 'ftp://x'", "clausum.toml:1:9: archive.url: must be file:///… or s3://…"),
+        ("archive.url = 'file://x'", "clausum.toml:1:9: archive.url: must be file:///… or s3://…"),
+        ("snapshot.interval = '2ms'", "clausum.toml:1:10: snapshot.interval: must be from 1 s to 86400 s"),
     ] {
         let faults = read(text).unwrap_err();
         assert_eq!(faults.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);

@@ -48,7 +48,7 @@ impl Job {
                 Err(done) => Step::Done(JobDone::Snapshot(done)),
             },
             Job::Restore(job) => match job.step() {
-                Ok(job) => Step::More(Job::Restore(job)),
+                Ok(job) => Step::More(Job::Restore(Box::new(job))),
                 Err(done) => Step::Done(JobDone::Restore(done)),
             },
         }

@@ -18,6 +18,8 @@ pub mod thread;
 
 mod opening;
 mod running;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use crate::archive::Archive;
@@ -134,7 +136,7 @@ impl Default for Options {
             snapshot_bytes: 1 << 30,
             snapshot_again_ms: 60_000,
             snapshot_days: 30,
-            archive_wait_ms: 5_000,
+            archive_wait_ms: 2_000,
             resident_rows: 400_000,
             park_ms: 300_000,
             announce_again_ms: 100,

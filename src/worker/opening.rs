@@ -203,15 +203,12 @@ impl Owner {
 
     /// Takes what a look or a fetch came to; that of an earlier opening is nothing to this one.
     pub(super) fn restored(&mut self, done: Restored) -> Result<(), Failure> {
+        if done.serial != self.incarnation || !matches!(self.stage, Stage::Restoring(_)) {
+            return Ok(());
+        }
         let stage = std::mem::replace(&mut self.stage, Stage::Waiting(Duration::ZERO));
-        let (mut restoring, outcome) = match stage {
-            Stage::Restoring(restoring) if done.serial == self.incarnation => (restoring, done.outcome),
-            other => {
-                self.stage = other;
-                return Ok(());
-            }
-        };
-        match outcome {
+        let Stage::Restoring(mut restoring) = stage else { return Ok(()) };
+        match done.outcome {
             Outcome::Local(here) => {
                 restoring.here = Some(here?);
                 self.aside = false;
@@ -342,7 +339,7 @@ fn directory(store: &dyn Store) -> Result<Vec<DirectoryChange>, Failure> {
             let Some((last, _)) = rows.last() else { break };
             after = Some(last.clone());
             for (key, value) in rows {
-                let row = Row::decode(kind, &value).map_err(|bad| Failure::Poison(bad.to_string()))?;
+                let row = Row::decode(kind, &value).map_err(|bad| Failure::Damaged(bad.to_string()))?;
                 let org = key.get(1..17).and_then(|bytes| bytes.try_into().ok()).map(OrgId::from_bytes);
                 match (row, org) {
                     (Row::Organization(org), _) => entries.push(DirectoryChange::Organization(org)),

@@ -223,10 +223,10 @@ impl Owner {
         }
         tracing::warn!(partition = self.partition.0, %trouble, "a snapshot failed");
         self.parts.notes.snapshot_failed();
-        match trouble {
-            Trouble::Store(damaged @ StoreError::Damaged { .. }) => Err(damaged.clone().into()),
-            _ => Ok(()),
+        if let Trouble::Store(damaged @ StoreError::Damaged { .. }) = trouble {
+            return Err(damaged.clone().into());
         }
+        Ok(())
     }
 
     fn running(&self) -> Option<&Running> {

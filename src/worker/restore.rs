@@ -5,7 +5,7 @@
 use crate::archive::Archive;
 use crate::base::hash::{Digest256, Digester};
 use crate::base::position::{Offset, Partition};
-use crate::log::{Bounds, Log};
+use crate::log::{Bounds, Log, LogError};
 use crate::store::{Import, Store, StoreError, Stores};
 use crate::wire::manifest::{FileEntry, Manifest};
 use crate::worker::checkpoint::{Meta, VERSION};
@@ -68,8 +68,8 @@ pub(super) struct Here {
 
 impl Restore {
     /// One step; at the end, what became of it.
-    pub(super) fn step(self: Box<Self>) -> Result<Box<Self>, Box<Restored>> {
-        let Self { serial, partition, log, stores, task } = *self;
+    pub(super) fn step(self) -> Result<Self, Box<Restored>> {
+        let Self { serial, partition, log, stores, task } = self;
         let outcome = match task {
             Task::Local { set_aside } => Outcome::Local(here(&*stores, &*log, partition, set_aside)),
             Task::Archive { archive, depth, mut cache } => {
@@ -81,7 +81,7 @@ impl Restore {
                     Ok(Some(import)) => {
                         let import = Some(import);
                         let task = Task::Fetch { archive, manifest, import, at: at + 1 };
-                        return Ok(Box::new(Self { serial, partition, log, stores, task }));
+                        return Ok(Self { serial, partition, log, stores, task });
                     }
                     Ok(None) => Outcome::Fetched(number, Ok(())),
                     Err(why) => Outcome::Fetched(number, Err(why)),
@@ -102,7 +102,6 @@ fn here(
     if set_aside && let Some(place) = stores.set_aside(partition)? {
         tracing::error!(partition = partition.0, place, "a damaged state was set aside");
     }
-    let (bounds, genesis) = look::log(log, partition)?;
     let opened = stores.open(partition).and_then(|store| Ok((store.checkpoint()?, store)));
     let (store, local) = match opened {
         Err(damaged @ StoreError::Damaged { .. }) => (None, Local::Damaged(damaged.to_string())),
@@ -118,6 +117,12 @@ fn here(
             }
             (Err(bad), _) => (None, Local::Damaged(bad.to_string())),
         },
+    };
+    let bounds = look::bounds(log, partition)?;
+    // Who has a checkpoint does not depend on the oldest records.
+    let genesis = match &local {
+        Local::Checkpoint(_) => None,
+        Local::Empty | Local::Damaged(_) | Local::Newer(_) => look::genesis(log, partition)?,
     };
     Ok(Box::new(Here { store, local, bounds, genesis }))
 }
@@ -140,8 +145,11 @@ fn archived(
             Found::Newer(why) | Found::Damaged(why) => Err(why.clone()),
             Found::Manifest(manifest) => meta_of(manifest, partition, *number),
         };
-        let found = match found {
-            Ok(meta) => Ok(look::candidate(log, partition, meta)?),
+        let found = match found.map(|meta| look::candidate(log, partition, meta)) {
+            Ok(Ok(candidate)) => Ok(candidate),
+            Ok(Err(LogError::Closed(why))) => return Err(Failure::Log(why)),
+            // Where the log cannot be read, another snapshot may still stand on what can.
+            Ok(Err(error)) => Err(error.to_string()),
             Err(why) => Err(why),
         };
         snapshots.insert(*number, found);

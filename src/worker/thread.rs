@@ -12,7 +12,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -53,7 +53,12 @@ pub struct Worker {
     /// Rounds of the worker's thread; written by it, and grows once a second at least while all is well.
     rounds: Arc<AtomicU64>,
     threads: Vec<JoinHandle<()>>,
+    /// Threads that may hang in a network: its senders are theirs, and gone when they have ended.
+    far: (Receiver<()>, Vec<JoinHandle<()>>),
 }
+
+/// How long a worker that stops waits for an archive.
+const FAR: Duration = Duration::from_secs(10);
 
 impl Worker {
     /// Starts a worker; it owns what the log's membership gives it. `ended` is called once, from the
@@ -72,9 +77,10 @@ impl Worker {
         let (told, outcomes) = channel();
         let (stop, signal) = (Arc::new(AtomicBool::new(false)), Arc::clone(&parts.signal));
         let rounds = Arc::new(AtomicU64::new(0));
+        let (alive, far) = channel();
         let (checkpoints, writer) = hand("checkpoints", &told, &signal, None)?;
-        let (snapshots, taker) = hand("snapshots", &told, &signal, Some(&stop))?;
-        let (restores, finder) = hand("restores", &told, &signal, Some(&stop))?;
+        let (snapshots, taker) = hand("snapshots", &told, &signal, Some((&stop, &alive)))?;
+        let (restores, finder) = hand("restores", &told, &signal, Some((&stop, &alive)))?;
         let hands = Hands { checkpoints, snapshots, restores };
         let mut group = Group {
             parts,
@@ -95,7 +101,8 @@ impl Worker {
                 ended(exit);
             })
             .map_err(|error| error.to_string())?;
-        Ok(Self { statuses, stop, signal, rounds, threads: vec![turner, writer, taker, finder] })
+        let (threads, far) = (vec![turner, writer], (far, vec![taker, finder]));
+        Ok(Self { statuses, stop, signal, rounds, threads, far })
     }
 
     /// How each partition of the log is doing, by its number.
@@ -104,22 +111,29 @@ impl Worker {
         &self.statuses
     }
 
-    /// Rounds of the worker's thread so far: they grow once a second at least while it is not stuck.
-    #[must_use]
-    pub fn rounds(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.rounds)
-    }
-
-    /// Stops: what was polled is applied and emitted, a last checkpoint is written, and all threads have
-    /// ended when this returns. A snapshot under way is left as it is, which is out of force.
+    /// Stops: what was polled is applied and emitted, a last checkpoint is written, and its threads have
+    /// ended when this returns, unless an archive lets one of them hang. A snapshot under way is left as it is,
+    /// which is out of force.
     pub fn stop(self) {
         self.stop.store(true, Ordering::Release);
         self.signal.raise();
-        for thread in self.threads {
-            // A thread that panicked has said so already, and there is nothing left to wait for.
-            if thread.join().is_err() {
-                tracing::error!("a thread of the worker panicked");
+        let (far, far_threads) = self.far;
+        join(self.threads);
+        // Nobody ever sends: either all have ended, or one hangs.
+        match far.recv_timeout(FAR) {
+            Err(RecvTimeoutError::Timeout) => {
+                tracing::warn!("the archive does not answer; it is not waited for")
             }
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => join(far_threads),
+        }
+    }
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        // A thread that panicked has said so already, and there is nothing left to wait for.
+        if thread.join().is_err() {
+            tracing::error!("a thread of the worker panicked");
         }
     }
 }
@@ -147,17 +161,18 @@ impl Hands {
 }
 
 /// A thread that does jobs one after the other; of a partition there is never more than one of a kind, or two
-/// looks. Where it may `stop`, it does so between two steps of a job.
+/// looks. Where it may `stop`, it does so between two steps of a job, and holds what tells that it has not ended.
 fn hand(
     name: &str,
     told: &Sender<Tagged<JobDone>>,
     signal: &Arc<Signal>,
-    stop: Option<&Arc<AtomicBool>>,
+    stop: Option<(&Arc<AtomicBool>, &Sender<()>)>,
 ) -> Result<(Sender<Tagged<Job>>, JoinHandle<()>), String> {
     let (jobs, waiting) = channel();
-    let (told, signal, stop) = (told.clone(), Arc::clone(signal), stop.map(Arc::clone));
+    let (told, signal, stop) =
+        (told.clone(), Arc::clone(signal), stop.map(|(stop, alive)| (Arc::clone(stop), alive.clone())));
     let thread = Builder::new().name(name.to_owned()).spawn(move || {
-        let stopped = || stop.as_ref().is_some_and(|stop| stop.load(Ordering::Acquire));
+        let stopped = || stop.as_ref().is_some_and(|(stop, _)| stop.load(Ordering::Acquire));
         work(&waiting, &stopped, |done| {
             let heard = told.send(done).is_ok();
             signal.raise();

@@ -21,3 +21,4 @@ mod programs;
 mod server;
 mod service;
 mod shard;
+mod snapshots;

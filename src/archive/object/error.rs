@@ -4,9 +4,15 @@ use crate::archive::ArchiveError;
 use object_store::Error;
 
 /// What `error` means for the object `name`.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library keeps the right to add kinds")]
 pub(super) fn map(error: &Error, name: &str) -> ArchiveError {
+    if is_refusal(error) {
+        return ArchiveError::Refused(tell(error));
+    }
+    if is_full(error) {
+        return ArchiveError::Full;
+    }
     match error {
-        Error::NotFound { .. } if is_about_the_bucket(error) => ArchiveError::Refused(tell(error)),
         Error::NotFound { .. } => ArchiveError::Missing(name.to_owned()),
         Error::InvalidPath { .. } => ArchiveError::BadName(name.to_owned()),
         Error::PermissionDenied { .. }
@@ -14,14 +20,15 @@ pub(super) fn map(error: &Error, name: &str) -> ArchiveError {
         | Error::UnknownConfigurationKey { .. }
         | Error::NotSupported { .. }
         | Error::NotImplemented { .. } => ArchiveError::Refused(tell(error)),
-        _ if is_full(error) => ArchiveError::Full,
         _ => ArchiveError::Unavailable(tell(error)),
     }
 }
 
-/// A missing bucket is told as a missing object.
-fn is_about_the_bucket(error: &Error) -> bool {
-    tell(error).contains("NoSuchBucket")
+/// A missing bucket is told as a missing object or as any failure, and so are credentials that are none.
+fn is_refusal(error: &Error) -> bool {
+    let text = tell(error);
+    let codes = ["NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"];
+    codes.iter().any(|code| text.contains(&format!("<Code>{code}</Code>")))
 }
 
 fn is_full(error: &Error) -> bool {

@@ -22,6 +22,7 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
+pub use url::Variables;
 
 /// Bytes of one part of a large object; what a stream holds in memory, about.
 const PART: usize = 8 << 20;
@@ -54,20 +55,23 @@ impl Drop for ObjectArchive {
 
 impl ObjectArchive {
     /// The archive at `address`: `file:///path` (a folder, made if it is not there) or `s3://bucket` with a
-    /// prefix. Nothing is asked of a bucket yet.
+    /// prefix, to which `variables` tell the way. Nothing is asked of a bucket yet.
     ///
     /// # Errors
     /// [`ArchiveError::Refused`]: the address is none, or the folder cannot be made.
-    pub fn open(address: &str) -> Result<Self, ArchiveError> {
-        let (store, root) = url::store(address)?;
+    pub fn open(address: &str, variables: &Variables) -> Result<Self, ArchiveError> {
+        let (store, root) = url::store(address, variables)?;
         Self::over(store, root, address.to_owned())
     }
 
-    /// The archive in a folder, made if it is not there.
+    /// The archive in a folder that is this process's alone, made if it is not there. What a crash left of
+    /// unfinished objects is removed.
     ///
     /// # Errors
-    /// [`ArchiveError::Refused`]: it cannot be made.
+    /// [`ArchiveError::Refused`]: it cannot be made, or not looked through.
     pub fn in_folder(folder: &std::path::Path) -> Result<Self, ArchiveError> {
+        url::clear(folder)
+            .map_err(|error| ArchiveError::Refused(format!("{}: {error}", folder.display())))?;
         Self::over(url::folder(folder)?, Path::default(), format!("file://{}", folder.display()))
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::archive::conformance;
 
 fn open(folder: &std::path::Path) -> ObjectArchive {
-    ObjectArchive::open(&format!("file://{}", folder.display())).unwrap()
+    ObjectArchive::open(&format!("file://{}", folder.display()), &Variables::default()).unwrap()
 }
 
 #[test]
@@ -33,6 +33,10 @@ fn what_a_crash_left_unfinished_is_not_seen() {
     let names: Vec<String> = archive.list("a").unwrap().into_iter().map(|object| object.name).collect();
     assert_eq!(names, ["a/b"]);
     assert_eq!(archive.get("a/c", 9), Err(ArchiveError::Missing("a/c".to_owned())));
+    drop(archive);
+    let archive = ObjectArchive::in_folder(folder.path()).unwrap();
+    assert!(!folder.path().join("a/c#1").exists(), "nor is it kept for ever");
+    assert_eq!(archive.get("a/b", 9), Ok(Bytes::from_static(b"x")));
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use super::error::tell;
 use crate::archive::ArchiveError;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, RetryConfig};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,29 @@ const RETRIES: usize = 3;
 /// How long they may take together.
 const RETRY_WITHIN: Duration = Duration::from_secs(30);
 
+/// What an environment says of buckets: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`,
+/// `AWS_ENDPOINT`, `AWS_ALLOW_HTTP` and the like. There are credentials among it, which are not for log lines.
+#[derive(Clone, Default)]
+pub struct Variables(Vec<(String, String)>);
+
+impl Variables {
+    /// Those of an environment that are about buckets.
+    pub fn of(environment: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(environment.into_iter().filter(|(name, _)| name.starts_with("AWS_")).collect())
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Variables").field("count", &self.0.len()).finish_non_exhaustive()
+    }
+}
+
 /// The store at `address`, and where in it the archive begins.
-pub(super) fn store(address: &str) -> Result<(Arc<dyn ObjectStore>, Path), ArchiveError> {
+pub(super) fn store(
+    address: &str,
+    variables: &Variables,
+) -> Result<(Arc<dyn ObjectStore>, Path), ArchiveError> {
     if let Some(path) = address.strip_prefix("file://") {
         let decoded = decoded(path).filter(|path| path.starts_with('/'));
         let path = decoded.ok_or_else(|| {
@@ -25,7 +47,7 @@ pub(super) fn store(address: &str) -> Result<(Arc<dyn ObjectStore>, Path), Archi
     }
     if let Some(rest) = address.strip_prefix("s3://") {
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        return Ok((bucket_of(bucket)?, prefix_of(prefix)?));
+        return Ok((bucket_of(bucket, variables)?, prefix_of(prefix)?));
     }
     Err(ArchiveError::Refused(format!("{address:?} is no archive: it must begin with file:// or s3://")))
 }
@@ -38,7 +60,25 @@ pub(super) fn folder(path: &std::path::Path) -> Result<Arc<dyn ObjectStore>, Arc
     Ok(Arc::new(store.with_fsync(true)))
 }
 
-fn bucket_of(bucket: &str) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
+/// Removes what the library had begun to write, and never renamed, in a folder: files with a number behind a
+/// `#`, which no object can have in its name.
+pub(super) fn clear(folder: &std::path::Path) -> std::io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            clear(&entry.path())?;
+        } else if entry.file_name().to_str().is_some_and(|name| name.contains('#')) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn bucket_of(bucket: &str, variables: &Variables) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
     let refused = |why: String| ArchiveError::Refused(format!("s3://{bucket}: {why}"));
     let named = !bucket.is_empty()
         && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
@@ -46,7 +86,14 @@ fn bucket_of(bucket: &str) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
         return Err(refused("must name a bucket".to_owned()));
     }
     let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_WITHIN, ..RetryConfig::default() };
-    let store = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry).build();
+    let mut builder = AmazonS3Builder::new();
+    for (name, value) in &variables.0 {
+        // Variables of the same prefix that only other tools know are nothing to this one.
+        if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
+            builder = builder.with_config(key, value);
+        }
+    }
+    let store = builder.with_bucket_name(bucket).with_retry(retry).build();
     Ok(Arc::new(store.map_err(|error| refused(tell(&error)))?))
 }
 
@@ -89,7 +136,10 @@ mod tests {
             ["http://x", "archive", "file://relative", "s3://", "s3://b!", "s3://b/../c", "s3://b//c"]
         {
             assert!(
-                matches!(store(wrong), Err(ArchiveError::Refused(_) | ArchiveError::BadName(_))),
+                matches!(
+                    store(wrong, &Variables::default()),
+                    Err(ArchiveError::Refused(_) | ArchiveError::BadName(_))
+                ),
                 "{wrong}"
             );
         }

@@ -15,7 +15,7 @@ mod tests;
 
 pub use restore::Restored;
 
-use crate::archive::object::ObjectArchive;
+use crate::archive::object::{ObjectArchive, Variables};
 use crate::archive::{Archive, ArchiveError};
 use crate::base::clock::Clock;
 use crate::base::hash::{Digest256, Digester};
@@ -52,6 +52,7 @@ pub type Tell<'a> = &'a mut dyn FnMut(&Copied);
 pub fn stopped(
     config: &Config,
     clock: &Arc<dyn Clock>,
+    variables: &Variables,
     to: &str,
     tell: Tell<'_>,
 ) -> Result<BackupShown, Failure> {
@@ -59,7 +60,7 @@ pub fn stopped(
     if !data.log().is_dir() {
         return Err(Failure::Input(format!("{}: holds no installation", data.path().display())));
     }
-    let ground = Ground::lay(config, clock)?;
+    let ground = Ground::lay(config, clock, variables)?;
     let copied = copy(&ground, &**clock, to, tell);
     ground.log.close();
     copied
@@ -74,7 +75,7 @@ pub(super) fn copy(
 ) -> Result<BackupShown, Failure> {
     let (data, key, log) = (&ground.data, &ground.key, &*ground.log);
     let source = Source { data, key, log, archive: &*ground.archive, clock };
-    let target = ObjectArchive::open(to).map_err(|error| of_archive(&error))?;
+    let target = ObjectArchive::open(to, &ground.variables).map_err(|error| of_archive(&error))?;
     let taken = take::take(&source, &target, tell)?;
     let (taken_at, files) = (taken.taken_at.to_string(), taken.files.len() as u64);
     Ok(BackupShown { to: to.to_owned(), taken_at, files, bytes: taken.bytes() })
@@ -87,12 +88,14 @@ pub(super) fn copy(
 pub fn restore(
     config: &Config,
     clock: &Arc<dyn Clock>,
+    variables: &Variables,
     from: &str,
     tell: Tell<'_>,
 ) -> Result<Restored, Failure> {
     let data = Data::new(config.data.clone());
-    let from = ObjectArchive::open(from).map_err(|error| of_archive(&error))?;
-    let archive = || open_archive(config, &data).map(|archive| Box::new(archive) as Box<dyn Archive>);
+    let from = ObjectArchive::open(from, variables).map_err(|error| of_archive(&error))?;
+    let archive =
+        || open_archive(config, &data, variables).map(|archive| Box::new(archive) as Box<dyn Archive>);
     restore::restore(&from, &data, &archive, clock, tell)
 }
 

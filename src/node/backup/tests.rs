@@ -35,7 +35,7 @@ fn clock() -> Arc<dyn Clock> {
 }
 
 fn archive(folder: &Path) -> ObjectArchive {
-    ObjectArchive::open(&address(folder.to_str().unwrap()).unwrap()).unwrap()
+    ObjectArchive::in_folder(folder).unwrap()
 }
 
 impl Installation {

@@ -10,14 +10,17 @@ use crate::wire::internal::{self, Genesis};
 use crate::wire::record::Content;
 use crate::worker::checkpoint::Meta;
 
-/// What the requests topic holds, and its genesis if that is near its start.
-pub(in crate::worker) fn log(
+/// What the requests topic holds.
+pub(in crate::worker) fn bounds(log: &dyn Log, partition: Partition) -> Result<Bounds, LogError> {
+    log.bounds(TopicPartition::new(Topic::Requests, partition))
+}
+
+/// The genesis, if it is near the start of what the requests topic holds.
+pub(in crate::worker) fn genesis(
     log: &dyn Log,
     partition: Partition,
-) -> Result<(Bounds, Option<(Offset, Digest256)>), LogError> {
-    let requests = TopicPartition::new(Topic::Requests, partition);
-    let bounds = log.bounds(requests)?;
-    Ok((bounds, find_genesis(log, requests, bounds)?))
+) -> Result<Option<(Offset, Digest256)>, LogError> {
+    find_genesis(log, TopicPartition::new(Topic::Requests, partition), bounds(log, partition)?)
 }
 
 /// A checkpoint with what the log holds where it stands. What the log no longer holds is none.

@@ -23,7 +23,8 @@ use std::fmt;
 pub struct Seen {
     /// What the requests topic holds.
     pub bounds: Bounds,
-    /// The digest of the genesis near the log's start and where it stands.
+    /// The digest of the genesis near the log's start and where it stands; not looked for where there is a
+    /// checkpoint here.
     pub genesis: Option<(Offset, Digest256)>,
     /// The store here.
     pub local: Local,

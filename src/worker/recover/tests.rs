@@ -183,8 +183,11 @@ fn another_genesis_in_the_log_is_nothing_to_a_checkpoint() {
         log.append(requests, vec![record], Box::new(|_| ())).unwrap();
     }
     let own = sha256(&body);
-    let (_, found) = look::log(&log, Partition(0)).unwrap();
-    assert_eq!(found, Some((Offset(1), own)), "what cannot be read as a genesis is none");
+    assert_eq!(
+        look::genesis(&log, Partition(0)).unwrap(),
+        Some((Offset(1), own)),
+        "what cannot be read as a genesis is none"
+    );
     let mark = GenesisMark { offset: Offset(1), digest: own };
     let last = memory.dump(requests).unwrap().records.pop().unwrap();
     let applied = Applied { offset: last.offset, checksum: crc32(&[&last.content]) };

@@ -17,6 +17,8 @@ pub(super) mod catalog;
 pub(super) mod pace;
 pub(super) mod sweep;
 pub mod take;
+#[cfg(test)]
+mod tests;
 
 use crate::base::position::{Offset, Partition};
 use crate::base::time::Ms;
@@ -78,26 +80,4 @@ pub(super) fn meta_of(manifest: &Manifest, partition: Partition, number: u64) ->
         && core.engine == manifest.engine
         && outputs == manifest.outputs;
     if same { Ok(meta) } else { Err("its checkpoint is another than it says".to_owned()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_log_keeps_what_the_older_of_two_needs() {
-        let mark = |number, position, outputs: [Option<u64>; 3]| Mark {
-            number,
-            position: Offset(position),
-            outputs: outputs.map(|at| at.map(Offset)),
-            taken_at: Ms(0),
-            bytes: 1,
-        };
-        let (older, newer) = (mark(1, 5, [Some(3), None, Some(9)]), mark(2, 8, [Some(4), Some(2), Some(9)]));
-        assert_eq!(keep(&[]), None);
-        assert_eq!(keep(std::slice::from_ref(&newer)), None);
-        let due = Keep { requests: Offset(5), outputs: [Offset(3), Offset(0), Offset(9)] };
-        assert_eq!(keep(&[newer.clone(), older.clone()]), Some(due));
-        assert_eq!(keep(&[older, newer]), Some(due), "numbers are not positions");
-    }
 }

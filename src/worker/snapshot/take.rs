@@ -256,7 +256,7 @@ impl Taking {
             }
         };
         let entry = |epoch| FileEntry { name: file.name.clone(), bytes: file.bytes, digest, epoch };
-        if let Some(epoch) = self.from_the_newest(index, &entry(self.of.epoch))? {
+        if let Some(epoch) = self.in_the_newest(index, &entry(self.of.epoch))? {
             return Ok(entry(epoch));
         }
         let own = entry(self.of.epoch);
@@ -273,7 +273,7 @@ impl Taking {
     }
 
     /// The epoch of the object in which the newest snapshot has the same content, if that is still good.
-    fn from_the_newest(&self, index: usize, wanted: &FileEntry) -> Result<Option<Offset>, Trouble> {
+    fn in_the_newest(&self, index: usize, wanted: &FileEntry) -> Result<Option<Offset>, Trouble> {
         let (_, genesis, _) = self.meta()?;
         let Some(newest) = self.state.catalog.own(genesis).next() else { return Ok(None) };
         let same = |file: &&FileEntry| file.digest == wanted.digest && file.bytes == wanted.bytes;
@@ -337,10 +337,11 @@ impl Taking {
         if manifest.files.len() > limits::MANIFEST_FILES || text.len() as u64 > limits::MANIFEST_BYTES {
             return Err(ArchiveError::TooLarge { name, limit: limits::MANIFEST_BYTES }.into());
         }
-        let put = self.of.archive.put_if_absent(&name, text.clone())?;
+        let put = self.of.archive.put_if_absent(&name, text.clone());
         match self.of.archive.get(&name, limits::MANIFEST_BYTES) {
             // It is this one's also where it was created and the answer was lost.
             Ok(back) if back == text => {}
+            _ if let Err(error) = put => return Err(error.into()),
             Ok(_) | Err(ArchiveError::Missing(_) | ArchiveError::TooLarge { .. }) => {
                 tracing::debug!(?put, name, "another manifest has the number; looking again");
                 return Ok(Stage::Look);
