@@ -188,7 +188,7 @@ async fn answered(desk: &Desk, line: &[u8]) -> Line {
     let outcome = desk.run(command).await;
     tracing::info!(command = name, done = outcome.is_ok(), "an operator asked");
     match outcome {
-        Ok(answer) => Line::Done(answer),
+        Ok(answer) => Line::Done(Box::new(answer)),
         Err(Trouble::Refused(faults)) => Line::Refused(Refused { faults }),
         Err(Trouble::Failed(message)) => Line::Failed(Failed { message }),
     }
