@@ -75,9 +75,9 @@ fn lines(told: &Value) -> Vec<String> {
             None => format!("pack of {flow}: version {version}, the shipped one alone"),
         }
     });
-    let lists = entries("lists").map(|(name, entries)| match entries {
-        Value::Null => format!("list {name}: as shipped"),
-        entries => format!("list {name}: {entries} entries"),
+    let lists = entries("lists").map(|(name, entries)| match entries.as_u64() {
+        None => format!("list {name}: as shipped"),
+        Some(entries) => format!("list {name}: {entries} entries"),
     });
     let lines: Vec<_> = settings.chain(packs).chain(lists).collect();
     if lines.is_empty() { vec!["the document changes nothing".to_owned()] } else { lines }

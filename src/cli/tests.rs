@@ -375,3 +375,34 @@ fn without_a_server_its_commands_fail_and_say_what_to_do() {
     assert_eq!(exit, 3);
     assert!(err.starts_with("clausum: /nowhere.json: "), "{err}");
 }
+
+#[test]
+fn the_configuration_is_checked_whole_and_shown_with_its_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    let config = path.to_str().unwrap();
+    std::fs::write(&path, "listen = 1\npartitons = 2\n").unwrap();
+    let (exit, out, err) = run_line(&["config", "check", "--config", config]);
+    assert_eq!((exit, out.as_str()), (3, ""));
+    let expected = [
+        format!("clausum: {config}:2:1: partitons: is no key; did you mean `partitions`?"),
+        format!("clausum: {config}:1:1: listen: must be a string, not a number"),
+    ];
+    assert_eq!(err.lines().collect::<Vec<_>>(), expected);
+    let key = "AAcOFRwjKjE4P0ZNVFtiaXB3foWMk5qhqK+2vcTL0tk=";
+    std::fs::write(&path, format!("partitions = 2\n[installation]\nkey = '{key}'\n")).unwrap();
+    assert_eq!(run_line(&["config", "check", "--config", config]).0, 0);
+    for line in [&["config", "show", "--config", config, "--data", "d"][..], &["config", "show", "--json"]] {
+        let line = if line.len() == 3 {
+            [line, &["--config", config, "--data", "d"]].concat()
+        } else {
+            line.to_vec()
+        };
+        let (exit, out, _) = run_line(&line);
+        assert_eq!(exit, 0);
+        assert!(out.contains("(given)") && !out.contains(key), "{out}");
+        for place in ["--data", "default", &format!("{config}:1:1"), &format!("{config}:3:1")] {
+            assert!(out.contains(place), "{place} is not in {out}");
+        }
+    }
+}

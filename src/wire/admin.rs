@@ -173,7 +173,7 @@ pub enum Line {
     /// How far a long command is; another line follows.
     Progress(Progress),
     /// It was done.
-    Done(Answer),
+    Done(Box<Answer>),
     /// What was asked for is wrong, and nothing was done.
     Refused(Refused),
     /// The server could not do it; what it says tells whether something may have been done.

@@ -41,9 +41,12 @@ fn failed(why: impl Into<String>) -> AskError {
 /// No server answers there, or it refused or could not do it.
 pub fn ask(data: &Data, command: Command, progress: &mut dyn FnMut(&Progress)) -> Result<Answer, AskError> {
     let mut stream = connect(data)?;
-    let lost = |error: io::Error| match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => failed("the server does not answer"),
-        _ => failed(format!("the server ended while it was asked: {error}")),
+    let lost = |error: io::Error| {
+        let silent = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+        if silent {
+            return failed("the server does not answer; what was asked for may still be done");
+        }
+        failed(format!("the server ended while it was asked: {error}"))
     };
     let limits =
         stream.set_read_timeout(Some(SILENCE)).and_then(|()| stream.set_write_timeout(Some(SILENCE)));
@@ -64,7 +67,7 @@ pub fn ask(data: &Data, command: Command, progress: &mut dyn FnMut(&Progress)) -
         }
         match internal::read::<Line>(&line) {
             Ok(Line::Progress(how)) => progress(&how),
-            Ok(Line::Done(answer)) => return Ok(answer),
+            Ok(Line::Done(answer)) => return Ok(*answer),
             Ok(Line::Refused(refused)) => return Err(AskError::Refused(refused.faults)),
             Ok(Line::Failed(why)) => return Err(AskError::Failed(why.message)),
             Err(bad) => {
@@ -82,14 +85,19 @@ pub fn is_served(data: &Data) -> bool {
 
 fn connect(data: &Data) -> Result<UnixStream, AskError> {
     let (path, folder) = (data.admin_socket(), data.path().display());
-    UnixStream::connect(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => failed(format!(
-            "no server runs on {folder}: start one with `clausum serve --data {folder}`, or name the folder of \
-             the one that runs with --data"
-        )),
-        io::ErrorKind::PermissionDenied => {
-            failed(format!("{}: {error}; run this as the user that the server runs as", path.display()))
+    UnixStream::connect(&path).map_err(|error| {
+        let none = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused);
+        if none {
+            return failed(format!(
+                "no server runs on {folder}: start one with `clausum serve --data {folder}`, or name the folder \
+                 of the one that runs with --data"
+            ));
         }
-        _ => failed(format!("{}: {error}", path.display())),
+        let hint = if error.kind() == io::ErrorKind::PermissionDenied {
+            "; run this as the user that the server runs as"
+        } else {
+            ""
+        };
+        failed(format!("{}: {error}{hint}", path.display()))
     })
 }

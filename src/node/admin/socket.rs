@@ -223,7 +223,7 @@ async fn answered(desk: &Desk, line: &[u8], tell: &mpsc::Sender<Progress>) -> Li
     let outcome = desk.run(command, tell).await;
     tracing::info!(command = name, done = outcome.is_ok(), "an operator asked");
     match outcome {
-        Ok(answer) => Line::Done(answer),
+        Ok(answer) => Line::Done(Box::new(answer)),
         Err(Trouble::Refused(faults)) => Line::Refused(Refused { faults }),
         Err(Trouble::Failed(message)) => Line::Failed(Failed { message }),
     }
