@@ -10,7 +10,7 @@ STEP := deploy/step.sh
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help bootstrap build demo test slow planted bench fmt lint
+.PHONY: help bootstrap build demo test slow planted bench flame fmt lint
 
 help:
 	@echo 'make demo    build, start a server with seeded traffic, show its decisions (Ctrl-C stops it)'
@@ -18,6 +18,7 @@ help:
 	@echo 'make slow    the tests of the real binary in their long form'
 	@echo 'make planted bugs planted on purpose, one after the other: the simulation must see each'
 	@echo 'make bench   measure; every bench prints a digest of what it computed'
+	@echo 'make flame   record where a server under load spends its time, into flame.svg (needs perf and inferno)'
 	@echo 'make fmt     format the sources'
 	@echo 'make lint    clippy, warnings as errors'
 	@echo
@@ -50,6 +51,9 @@ planted: bootstrap
 
 bench: bootstrap
 	@$(STEP) 'bench' cargo bench --locked --profile dev --bench bench
+
+flame: build
+	@deploy/flame.sh "$(CARGO_TARGET_DIR)/debug/clausum" flame.svg
 
 fmt: bootstrap
 	@deploy/bootstrap.sh rustfmt

@@ -37,6 +37,9 @@ struct Point {
     answered: f64,
 }
 
+/// What a line shows of a point.
+type Read = fn(&Point) -> f64;
+
 /// The picture of a run. `title` says what was run and `latency` what its latencies are.
 #[must_use]
 pub fn plot(seconds: &[Second], title: &str, latency: &str) -> String {
@@ -106,7 +109,7 @@ impl Svg {
     fn latencies(&mut self, points: &[Point], end: f64) {
         let axis = Log::around(points.iter().flat_map(|point| [point.p50, point.p99, point.max]));
         self.panel(UPPER, "ms", axis.ticks().into_iter().map(|tick| (axis.place(tick), shown(tick))));
-        let lines: [(&str, fn(&Point) -> f64); 3] =
+        let lines: [(&str, Read); 3] =
             [("max", |point| point.max), ("p99", |point| point.p99), ("p50", |point| point.p50)];
         for (name, of) in lines {
             // A second without answers has no latency: the line has a gap there.

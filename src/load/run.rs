@@ -98,7 +98,7 @@ pub async fn run(
     let (source, pacer) = match options.pace {
         Pace::Closed => {
             let drawn = Drawn::new(traffic, most, Arc::clone(&clock), begun, options.duration);
-            (Source::Closed(drawn), None)
+            (Source::Closed(Box::new(drawn)), None)
         }
         Pace::Open { rate, shape } => {
             let schedule = Schedule::new(options.seed, rate, shape);

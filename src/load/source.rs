@@ -112,7 +112,7 @@ pub(super) enum Source {
     /// An open loop: somebody else says when.
     Open(Arc<Queue>),
     /// A closed loop: as fast as answers come.
-    Closed(Drawn),
+    Closed(Box<Drawn>),
 }
 
 impl Source {
