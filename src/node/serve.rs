@@ -17,6 +17,7 @@ use crate::store::Store;
 use crate::store::rocks::{self, Resources, RocksStore};
 use crate::telemetry::Telemetry;
 use crate::wire::bootstrap::Bootstrap;
+use crate::worker::sieve::sieve;
 use crate::worker::status::Phase;
 use crate::worker::thread::{Exit, Worker};
 use crate::worker::{Options, Parts, Replies};
@@ -169,10 +170,11 @@ impl Server {
         let directory = Arc::new(Directory::new(log.partitions()));
         let roster = Arc::new(Roster::new(Arc::clone(&directory) as Arc<dyn crate::worker::Directory>));
         let (data, resources) = (ground.data.clone(), ground.resources.clone());
+        let stores = rocks::Options { sieve: sieve(engines.retention()), ..rocks::Options::default() };
         let parts = Parts {
             log: Arc::clone(&log),
             open_store: Arc::new(move |partition| {
-                let store = RocksStore::open(&data.state(partition), &resources, &rocks::Options::default())?;
+                let store = RocksStore::open(&data.state(partition), &resources, &stores)?;
                 Ok(Arc::new(store) as Arc<dyn Store>)
             }),
             engines,

@@ -10,6 +10,7 @@ pub mod local;
 pub mod outbox;
 pub mod owner;
 pub mod recover;
+pub mod sieve;
 pub mod status;
 pub mod thread;
 

@@ -1,7 +1,7 @@
 //! The store of the simulation, and of tests. It fails only when it is told to, so that one seed decides
 //! all; what a crash leaves of it is in its [`Folder`], which outlives every store opened on it.
 
-use crate::store::{Row, Store, StoreError, Write};
+use crate::store::{Row, Sieve, Store, StoreError, Write};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -65,6 +65,13 @@ impl Folder {
     #[must_use]
     pub fn content(&self) -> Content {
         self.inner().content.clone()
+    }
+
+    /// Drops every row that `sieve` lets go under the checkpoint in force; also while a store is open.
+    pub fn sift(&self, sieve: &Sieve) {
+        let content = &mut self.inner().content;
+        let drops = sieve.under(content.checkpoint.as_deref());
+        content.rows.retain(|key, value| !drops(key, value));
     }
 
     /// Lets the next commit fail.
