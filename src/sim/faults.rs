@@ -24,6 +24,7 @@ impl World {
             faults.land_copy,
             faults.engine,
             faults.announce,
+            faults.sift,
             60,
         ];
         let total: u64 = rates.iter().sum();
@@ -42,6 +43,7 @@ impl World {
             8 => self.land_copy(),
             9 => self.change_engine(),
             10 => self.announce(),
+            11 => self.sift(),
             _ => self.mend()?,
         }
         Ok(())
@@ -194,6 +196,17 @@ impl World {
         self.count("log trimmed");
         self.trimmed.insert(partition, to);
         self.log.trim(Self::requests(partition), Offset(to));
+    }
+
+    /// A store drops what it may.
+    fn sift(&mut self) {
+        let (node, partition) = (self.any_node(), self.any_partition());
+        let Some(folder) = self.nodes.get(node).and_then(|node| node.folders.get(&partition)) else { return };
+        let before = folder.content().rows.len();
+        folder.sift(&self.profile.keeping.sieve());
+        if folder.content().rows.len() < before {
+            self.count("rows dropped");
+        }
     }
 
     /// Something that landed once lands again.

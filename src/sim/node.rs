@@ -4,6 +4,7 @@
 use super::chance::Chance;
 use super::clock::{SimClock, Time};
 use super::invariant::{Breach, Invariant};
+use super::keeping::Keeping;
 use super::{engines, profile};
 use crate::base::clock::Clock;
 use crate::base::position::Partition;
@@ -77,6 +78,7 @@ pub(super) struct Node {
     pub(super) folders: BTreeMap<Partition, Folder>,
     /// The newest engine version of its binary, which also has the one before.
     pub(super) engine: u32,
+    keeping: Keeping,
     /// The process that runs now, if one does.
     pub(super) process: Option<Process>,
 }
@@ -102,9 +104,9 @@ pub(super) struct Owned {
 }
 
 impl Node {
-    pub(super) fn new(name: String, time: &Time, seed: u64) -> Self {
+    pub(super) fn new(name: String, time: &Time, seed: u64, keeping: Keeping) -> Self {
         let clock = SimClock::new(time, seed);
-        Self { name, clock, folders: BTreeMap::new(), engine: 1, process: None }
+        Self { name, clock, folders: BTreeMap::new(), engine: 1, keeping, process: None }
     }
 
     /// Starts a process of this worker.
@@ -116,7 +118,7 @@ impl Node {
         chance: &mut Chance,
     ) -> Result<(), Breach> {
         let oldest = self.engine.saturating_sub(1).max(1);
-        let engines = engines::binary(oldest, self.engine);
+        let engines = engines::binary(oldest, self.engine, &self.keeping);
         let engines = engines.map_err(|error| Breach::of(Invariant::Harness, error))?;
         let parts = Parts {
             log: Arc::new(log.handle(producer)),
