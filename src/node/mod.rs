@@ -17,6 +17,8 @@ mod states;
 mod stop;
 #[cfg(test)]
 mod tests;
+pub mod trim;
+mod trimming;
 
 pub use config::{Config, Fault, KEYS, Known, Resolved, Shown, duration, resolve};
 pub use data::Data;

@@ -4,13 +4,15 @@ use crate::base::clock::Clock;
 use crate::base::murmur2::partition_of;
 use crate::base::position::{Topic, TopicPartition};
 use crate::gateway::{self, Callers, Directory, Gateway, MetricNotes, Partitions};
-use crate::log::Log;
 use crate::log::embedded::EmbeddedLog;
+use crate::log::{Log, Readers};
 use crate::node::bootstrap::{self, Founding};
 use crate::node::config::Config;
 use crate::node::data::Data;
 use crate::node::installation::{self, InstallationKey};
 use crate::node::roster::Roster;
+use crate::node::trim::{self, Trimmer};
+use crate::node::trimming::Trimming;
 use crate::node::{Stop, demo, genesis};
 use crate::shard::engine::{Engines, SHIPPED_VERSION};
 use crate::store::Store;
@@ -154,6 +156,7 @@ struct Server {
     ground: Ground,
     roster: Arc<Roster>,
     worker: Worker,
+    trimming: Trimming,
     ended: oneshot::Receiver<Exit>,
     door: JoinHandle<()>,
     close: oneshot::Sender<()>,
@@ -190,6 +193,7 @@ impl Server {
         // Nobody listens any more once the server stops.
         let tell = Box::new(move |exit| drop(tell.send(exit)));
         let worker = Worker::start(parts, options, tell).map_err(Failure::Failed)?;
+        let trimming = trimming(start, &ground.log, &worker, &telemetry)?;
         let partitions = Partitions::of_worker(worker.statuses());
         let parts =
             gateway::Parts { log, clock: Arc::clone(clock), partitions, callers, directory, telemetry };
@@ -200,7 +204,7 @@ impl Server {
         let (close, closed) = oneshot::channel();
         let shutdown = async move { drop(closed.await) };
         let door = tokio::spawn(async move { gateway.serve(listener, shutdown).await });
-        Ok(Self { ground, roster, worker, ended, door, close, demo: None })
+        Ok(Self { ground, roster, worker, trimming, ended, door, close, demo: None })
     }
 
     /// From start to end: waits until the server is ready, does what a first start does, and goes on until
@@ -303,9 +307,26 @@ impl Server {
         if self.door.await.is_err() {
             tracing::error!("the gateway panicked");
         }
+        self.trimming.stop();
         self.worker.stop();
         self.ground.log.close();
     }
+}
+
+fn trimming(
+    start: &Start,
+    log: &Arc<EmbeddedLog>,
+    worker: &Worker,
+    telemetry: &Arc<Telemetry>,
+) -> Result<Trimming, Failure> {
+    let retention_ms = i64::try_from(start.config.log_retention.as_millis()).unwrap_or(i64::MAX);
+    let options = trim::Options::new(retention_ms, start.config.log_max_bytes);
+    let trimmer = Trimmer::new(Arc::clone(log), Readers::default(), options);
+    let partitions: Vec<_> = worker.statuses().iter().map(|(partition, _)| *partition).collect();
+    // There are no snapshots: a state that is lost is made again from the whole log.
+    let keeps = Box::new(move || partitions.iter().map(|partition| (*partition, None)).collect());
+    let begun = Trimming::start(trimmer, keeps, Arc::clone(&start.clock), Arc::clone(telemetry));
+    begun.map_err(|error| failed(&error))
 }
 
 fn why(exit: Result<Exit, oneshot::error::RecvError>) -> Failure {
