@@ -10,13 +10,14 @@ STEP := deploy/step.sh
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help bootstrap build demo test slow bench fmt lint
+.PHONY: help bootstrap build demo test slow bench day fmt lint
 
 help:
 	@echo 'make demo    build, start a server with seeded traffic, show its decisions (Ctrl-C stops it)'
 	@echo 'make test    format check, build, all tests, lints: what must pass before a change goes in'
 	@echo 'make slow    the tests of the real binary in their long form'
 	@echo 'make bench   measure; every bench prints a digest of what it computed'
+	@echo 'make day     a day of load in minutes, with all that expires in it; draws docs/day.svg'
 	@echo 'make fmt     format the sources'
 	@echo 'make lint    clippy, warnings as errors'
 	@echo
@@ -46,6 +47,9 @@ slow: build
 
 bench: bootstrap
 	@$(STEP) 'bench' cargo bench --locked --profile dev --bench bench
+
+day: bootstrap
+	@CLAUSUM_DAY_FOLDER="$(CURDIR)/docs" $(STEP) 'a day' cargo bench --locked --profile dev --bench bench -- day
 
 fmt: bootstrap
 	@deploy/bootstrap.sh rustfmt

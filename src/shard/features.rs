@@ -188,3 +188,44 @@ fn timed(
         | Aggregate::CountFailed => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::hash::Hash128;
+    use crate::base::position::Offset;
+    use crate::domain::decision::Decision;
+    use crate::state::velocity::posting::Outcome;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn pages_below_the_horizon_are_deleted_with_the_next_event() {
+        let entity = Entity { kind: EntityKind::Email, hash: Hash128([4; 16]) };
+        let currency = Currency::from_code("MXN").unwrap();
+        let outcome = Outcome { decision: Decision::Approve, failed: false };
+        let mut working = WorkingSet::default();
+        let (mut written, mut deleted) = (BTreeSet::new(), BTreeSet::new());
+        for number in 0..2_000 {
+            let at = Ms(i64::try_from(number).unwrap() * 1_000);
+            let event = Event { org: OrgId::INSTALLATION, flow: Flow::Payin, at, amount: 5, currency };
+            working.load(event.head(entity), None).unwrap();
+            let heads = Heads::take(event, &[entity], |_| at.plus(-600_000), &working).unwrap();
+            let posting = Posting { at, amount: 5, currency, outcome, event: Offset(number) };
+            heads.insert(posting, &mut working).unwrap();
+            working.commit();
+            for (key, row) in working.freeze().rows {
+                if let Key::Page(_, _, _, page) = key {
+                    if row.is_some() {
+                        written.insert(page)
+                    } else {
+                        deleted.insert(page)
+                    };
+                }
+            }
+        }
+        let key = Key::Head(OrgId::INSTALLATION, Flow::Payin, entity);
+        let listed: BTreeSet<u64> = working.get::<Head>(&key).unwrap().unwrap().page_numbers().collect();
+        assert!(deleted.len() > 5 && listed.len() < 6, "{deleted:?} {listed:?}");
+        assert_eq!(written.difference(&deleted).copied().collect::<BTreeSet<u64>>(), listed);
+    }
+}

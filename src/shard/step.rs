@@ -159,6 +159,12 @@ impl Shard {
         &self.core
     }
 
+    /// How many rows are in memory.
+    #[must_use]
+    pub fn resident_rows(&self) -> usize {
+        self.working.len()
+    }
+
     /// The rows in memory.
     pub fn working(&mut self) -> &mut WorkingSet {
         &mut self.working

@@ -32,6 +32,8 @@ pub struct Status {
     checkpoint_at: AtomicU64,
     /// Bytes of the store.
     state_bytes: AtomicU64,
+    /// Rows in memory.
+    rows: AtomicU64,
 }
 
 impl Status {
@@ -75,6 +77,16 @@ impl Status {
     #[must_use]
     pub fn state_bytes(&self) -> u64 {
         self.state_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Rows in memory.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_rows(&self, rows: usize) {
+        self.rows.store(rows as u64, Ordering::Relaxed);
     }
 
     pub(super) fn set_phase(&self, phase: Phase) {
