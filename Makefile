@@ -10,7 +10,7 @@ STEP := deploy/step.sh
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help bootstrap build demo test slow planted bench flame fmt lint
+.PHONY: help bootstrap build demo test slow planted bench day flame fmt lint
 
 help:
 	@echo 'make demo    build, start a server with seeded traffic, show its decisions (Ctrl-C stops it)'
@@ -19,6 +19,7 @@ help:
 	@echo 'make planted bugs planted on purpose, one after the other: the simulation must see each'
 	@echo 'make bench   measure; every bench prints a digest of what it computed'
 	@echo 'make flame   record where a server under load spends its time, into flame.svg (needs perf and inferno)'
+	@echo 'make day     a day of load in minutes, with all that expires in it; draws docs/day.svg'
 	@echo 'make fmt     format the sources'
 	@echo 'make lint    clippy, warnings as errors'
 	@echo
@@ -54,6 +55,9 @@ bench: bootstrap
 
 flame: build
 	@deploy/flame.sh "$(CARGO_TARGET_DIR)/debug/clausum" flame.svg
+
+day: bootstrap
+	@CLAUSUM_DAY_FOLDER="$(CURDIR)/docs" $(STEP) 'a day' cargo bench --locked --profile dev --bench bench -- day
 
 fmt: bootstrap
 	@deploy/bootstrap.sh rustfmt

@@ -1,6 +1,7 @@
 //! Measures the decision path: windows, step, log, recovery. Every figure comes with a digest of what was
 //! computed, so that nobody makes it faster by changing what it means. Without `--bench` it runs in a tiny
-//! length, to see that it still runs.
+//! length, to see that it still runs. Words among the arguments choose benches by their name; the day is
+//! long only if it is chosen.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -10,6 +11,7 @@
     reason = "a bench prints, looks at the clock and stops at a surprise"
 )]
 
+mod day;
 mod load;
 mod log;
 mod step;
@@ -32,14 +34,22 @@ struct Scale {
 }
 
 fn main() {
-    let full = std::env::args().any(|argument| argument == "--bench");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let full = arguments.iter().any(|argument| argument == "--bench");
+    let words: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let named = |name: &str| words.iter().any(|word| *word == name);
     let scale = Scale { events: if full { 200_000 } else { 2_000 } };
     println!("{:<52} {:>12} {:>14}  digest", "what", "each", "a second");
-    windows::run(scale);
-    step::run(scale);
-    load::run(scale);
-    log::run(scale);
-    worker::run(scale);
+    let benches: [(&str, fn(Scale)); 4] =
+        [("windows", windows::run), ("step", step::run), ("log", log::run), ("worker", worker::run)];
+    for (name, run) in benches {
+        if words.is_empty() || named(name) {
+            run(scale);
+        }
+    }
+    if words.is_empty() || named("day") {
+        day::run(full && named("day"));
+    }
 }
 
 /// Prints a figure: `count` of something took `spent`.

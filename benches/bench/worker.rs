@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl Replies for Nobody {
     fn reply(&self, _: Reply) {}

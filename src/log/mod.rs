@@ -7,6 +7,9 @@
 mod conformance;
 pub mod embedded;
 pub mod memory;
+mod readers;
+
+pub use readers::{Mark, Readers, Unread};
 
 use crate::base::position::{Offset, Partition, TopicPartition};
 use crate::base::signal::Signal;

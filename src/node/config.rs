@@ -39,6 +39,8 @@ pub const KEYS: &[Known] = &[
         "where snapshots go, file:///… or s3://…; a folder in the data folder unless given",
     ),
     known("snapshot.interval", "10m", "time between snapshots of a partition's state"),
+    known("log.retention", "30d", "how long records of the log are kept, such as 12h or 30d"),
+    known("log.max_bytes", "68719476736", "bytes of the log beyond which only recovery keeps older records"),
     known("metrics.public", "false", "whether /metrics answers everyone"),
     known("auth.query_api_key", "true", "whether ?api_key= is taken where a key is"),
 ];
@@ -62,6 +64,10 @@ pub struct Config {
     pub snapshot_interval: Duration,
     /// Time between checkpoints.
     pub checkpoint_interval: Duration,
+    /// How long records of the log are kept.
+    pub log_retention: Duration,
+    /// Bytes of the log beyond which only recovery keeps older records.
+    pub log_max_bytes: u64,
     /// Whether `/metrics` answers everyone.
     pub metrics_public: bool,
     /// Whether `?api_key=` is taken.
@@ -144,6 +150,8 @@ pub fn resolve(written: Written) -> Result<Resolved, Vec<Fault>> {
     let snapshot_interval =
         reading.value("snapshot.interval", |given| length(given, Duration::from_secs(1), DAY));
     let interval = reading.value("checkpoint.interval_ms", |given| number(given, 100, 600_000));
+    let log_retention = reading.value("log.retention", log_retention);
+    let log_max_bytes = reading.value("log.max_bytes", |given| number(given, 1 << 20, 1 << 50));
     let metrics_public = reading.value("metrics.public", flag);
     let query_api_key = reading.value("auth.query_api_key", flag);
     let Reading { faults, .. } = reading;
@@ -158,6 +166,8 @@ pub fn resolve(written: Written) -> Result<Resolved, Vec<Fault>> {
             archive,
             snapshot_interval: snapshot_interval?,
             checkpoint_interval: Duration::from_millis(interval?),
+            log_retention: log_retention?,
+            log_max_bytes: log_max_bytes?,
             metrics_public: metrics_public?,
             query_api_key: query_api_key?,
         })
@@ -253,6 +263,17 @@ fn archive(given: &Given) -> Result<String, String> {
     if folder || bucket { Ok(url) } else { Err("must be file:///… or s3://…".to_owned()) }
 }
 
+/// From a minute, so that a slip of the unit cannot take a log away, to ten years.
+fn log_retention(given: &Given) -> Result<Duration, String> {
+    const LEAST: Duration = Duration::from_mins(1);
+    const MOST: Duration = Duration::from_hours(24 * 3_650);
+    let length = duration(&text(given)?)?;
+    if !(LEAST..=MOST).contains(&length) {
+        return Err("must be a length of time from 1m to 3650d".to_owned());
+    }
+    Ok(length)
+}
+
 fn listen(given: &Given) -> Result<SocketAddr, String> {
     text(given)?.parse().map_err(|_| "must be an address with a port, such as 127.0.0.1:8080".to_owned())
 }
@@ -281,12 +302,12 @@ fn shown(known: &Known, entries: &[Entry]) -> Shown {
     Shown { key: known.name, value, place: entry.at.to_string() }
 }
 
-/// A length of time as the command line writes it: `250ms`, `30s`, `5m`, `1h`.
+/// A length of time as it is written by hand: `250ms`, `30s`, `5m`, `1h`, `30d`.
 ///
 /// # Errors
 /// It is none.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let due = || format!("`{text}` is no length of time such as 250ms, 30s, 5m or 1h");
+    let due = || format!("`{text}` is no length of time such as 250ms, 30s, 5m, 1h or 30d");
     let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(due)?;
     let (count, unit) = text.split_at(split);
     let unit_ms: u64 = match unit {
@@ -294,6 +315,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return Err(due()),
     };
     let ms = count.parse::<u64>().ok().and_then(|count| count.checked_mul(unit_ms)).ok_or_else(due)?;

@@ -95,6 +95,9 @@ pub(super) fn begin(log: &dyn Log, key: &InstallationKey) -> Result<(), Failure>
         let bounds = log.bounds(of).map_err(|error| failed(&error))?;
         if bounds.start < bounds.end {
             check(log, of, bounds.start, &genesis)?;
+        }
+        // Where all was trimmed there was a genesis.
+        if bounds.end > Offset(0) {
             continue;
         }
         let id = format!("genesis-{partition}");

@@ -10,9 +10,11 @@ use crate::node::data::Data;
 use crate::node::installation::{self, InstallationKey};
 use crate::node::serve::Failure;
 use crate::node::{bootstrap, genesis};
+use crate::shard::engine::Engines;
 use crate::store::Stores;
 use crate::store::rocks::{self, Resources, RocksStores};
 use crate::wire::bootstrap::Bootstrap;
+use crate::worker::sieve::sieve;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -36,6 +38,8 @@ pub(super) struct Ground {
     pub(super) bootstrap: Option<Bootstrap>,
     pub(super) key: InstallationKey,
     pub(super) log: Arc<EmbeddedLog>,
+    /// Engine versions this program runs.
+    pub(super) engines: Engines,
     pub(super) stores: Arc<dyn Stores>,
     pub(super) archive: Arc<dyn Archive>,
     /// What the environment says of buckets.
@@ -61,7 +65,9 @@ impl Ground {
         }
         let bootstrap = bootstrap::read(&data)?;
         // Before the states are asked: what a crash left of an import is mended here.
-        let stores = RocksStores::new(data.states(), resources.clone(), rocks::Options::default());
+        let engines = Engines::shipped().map_err(|error| Failure::Failed(error.to_string()))?;
+        let options = rocks::Options { sieve: sieve(engines.retention()), ..rocks::Options::default() };
+        let stores = RocksStores::new(data.states(), resources.clone(), options);
         let stores = stores.map_err(|error| Failure::Failed(error.to_string()))?;
         let archive = open_archive(config, &data, variables)?;
         let (log, opened) = genesis::open_log(config, &data, clock, &resources)?;
@@ -75,6 +81,6 @@ impl Ground {
         genesis::begin(&log, &key)?;
         let (log, stores, archive) = (Arc::new(log), Arc::new(stores), Arc::new(archive));
         let variables = variables.clone();
-        Ok(Self { data, bootstrap, key, log, stores, archive, variables, _lock: lock })
+        Ok(Self { data, bootstrap, key, log, engines, stores, archive, variables, _lock: lock })
     }
 }

@@ -21,6 +21,8 @@ mod states;
 mod stop;
 #[cfg(test)]
 mod tests;
+pub mod trim;
+mod trimming;
 mod watchdog;
 
 pub use admin::{AskError, ask, is_served};

@@ -5,13 +5,15 @@ use crate::base::clock::Clock;
 use crate::base::murmur2::partition_of;
 use crate::base::position::{Topic, TopicPartition};
 use crate::gateway::{self, Callers, Directory, Gateway, MetricNotes, Partitions};
-use crate::log::Log;
+use crate::log::{Log, Readers};
 use crate::node::admin::{self, Answers, Desk, Socket};
 use crate::node::backup;
 use crate::node::bootstrap::{self, Founding};
 use crate::node::config::Config;
 use crate::node::ground::Ground;
 use crate::node::roster::Roster;
+use crate::node::trim::{self, Trimmer};
+use crate::node::trimming::Trimming;
 use crate::node::watchdog::{self, Watched};
 use crate::node::{Notify, Stop, demo, genesis};
 use crate::shard::engine::{Engines, SHIPPED_VERSION};
@@ -126,6 +128,7 @@ struct Server {
     ground: Arc<Ground>,
     roster: Arc<Roster>,
     worker: Worker,
+    trimming: Trimming,
     ended: oneshot::Receiver<Exit>,
     door: JoinHandle<()>,
     close: oneshot::Sender<()>,
@@ -146,7 +149,7 @@ impl Server {
     ) -> Result<Self, Failure> {
         let clock = &start.clock;
         let log: Arc<dyn Log> = Arc::clone(&ground.log) as Arc<dyn Log>;
-        let engines = Engines::shipped().map_err(|error| failed(&error))?;
+        let engines = ground.engines.clone();
         let telemetry = Arc::new(telemetry(&engines).map_err(Failure::Failed)?);
         let callers = Arc::new(Callers::new(clock).map_err(|error| failed(&error))?);
         let answers = Answers::new(&**clock, Arc::clone(&callers) as Arc<dyn Replies>);
@@ -172,6 +175,7 @@ impl Server {
         // Nobody listens any more once the server stops.
         let tell = Box::new(move |exit| drop(tell.send(exit)));
         let worker = Worker::start(parts, options, tell).map_err(Failure::Failed)?;
+        let trimming = trimming(start, &ground, &worker, &telemetry)?;
         let statuses = worker.statuses().to_vec();
         let desk = Arc::new(Desk::new(admin::Parts {
             log: Arc::clone(&log),
@@ -192,8 +196,20 @@ impl Server {
         let parts =
             gateway::Parts { log, clock: Arc::clone(clock), partitions, callers, directory, telemetry };
         let (door, close) = open_door(start, &ground, parts, listener);
-        let demo = None;
-        Ok(Self { ground, roster, worker, ended, door, close, desk, admin, close_admin, watchdog, demo })
+        Ok(Self {
+            ground,
+            roster,
+            worker,
+            trimming,
+            ended,
+            door,
+            close,
+            desk,
+            admin,
+            close_admin,
+            watchdog,
+            demo: None,
+        })
     }
 
     /// From start to end: waits until the server is ready, does what a first start does, and goes on until
@@ -310,6 +326,7 @@ impl Server {
         if self.admin.await.is_err() {
             tracing::error!("the operator's door panicked");
         }
+        self.trimming.stop();
         self.worker.stop();
         self.ground.log.close();
     }
@@ -344,6 +361,22 @@ fn open_door(
     let (close, closed) = oneshot::channel();
     let shutdown = async move { drop(closed.await) };
     (tokio::spawn(async move { gateway.serve(listener, shutdown).await }), close)
+}
+
+/// What keeps the log from growing for ever.
+fn trimming(
+    start: &Start,
+    ground: &Ground,
+    worker: &Worker,
+    telemetry: &Arc<Telemetry>,
+) -> Result<Trimming, Failure> {
+    let retention_ms = i64::try_from(start.config.log_retention.as_millis()).unwrap_or(i64::MAX);
+    let options = trim::Options::new(retention_ms, start.config.log_max_bytes);
+    let trimmer = Trimmer::new(Arc::clone(&ground.log), Readers::default(), options);
+    let statuses = worker.statuses().to_vec();
+    let keeps = Box::new(move || statuses.iter().map(|(of, status)| (*of, status.keep())).collect());
+    let begun = Trimming::start(trimmer, keeps, Arc::clone(&start.clock), Arc::clone(telemetry));
+    begun.map_err(|error| failed(&error))
 }
 
 fn why(exit: Result<Exit, oneshot::error::RecvError>) -> Failure {

@@ -219,7 +219,14 @@ impl Catalogue {
         let conditions = signals.iter().map(|signal| &signal.condition);
         let mut conditions = conditions.chain(rules.iter().map(|rule| &rule.condition));
         let reads_ip = conditions.any(|condition| condition.program().slots().contains(&(Field::Ip as u32)));
+        let longest = |kind| {
+            let windows = computed.iter().filter(|velocity| velocity.entity == kind);
+            windows.filter_map(|velocity| velocity.window).max()
+        };
+        let kept = self.pipeline.retention();
+        let kept = kept.map(|(kind, kept)| (kind, longest(kind).map_or(kept, |most| most.max(kept)).ms()));
         Policy {
+            kept: kept.collect(),
             shipped_sha256: self.sha256,
             own_sha256: None,
             parameters: self.pipeline.parameters.clone(),

@@ -6,6 +6,7 @@
 use crate::base::currency::Currency;
 use crate::base::hash::Digest256;
 use crate::domain::access::Locale;
+use crate::domain::entity::EntityKind;
 use crate::domain::settings::Parameter;
 use crate::policy::describe::Trace;
 use crate::policy::hits::ListHit;
@@ -28,6 +29,8 @@ pub struct Policy {
     pub(super) signals: Vec<Arc<Signal>>,
     pub(super) rules: Vec<Rule>,
     pub(super) computed: Vec<Velocity>,
+    /// How long the postings of each kind of entity count.
+    pub(super) kept: Vec<(EntityKind, i64)>,
     /// Whether any condition asks for the text of the IP address, which is made only then.
     pub(super) reads_ip: bool,
 }
@@ -46,6 +49,13 @@ impl Policy {
     #[must_use]
     pub fn computed(&self) -> &[Velocity] {
         &self.computed
+    }
+
+    /// For how many milliseconds the postings of an entity count: as long as the pipeline says, and never
+    /// less than the longest window that is read of its kind.
+    #[must_use]
+    pub fn kept_ms(&self, kind: EntityKind) -> i64 {
+        self.kept.iter().find(|kept| kept.0 == kind).map_or(0, |kept| kept.1)
     }
 
     /// The code and the pack's weight of each signal, by number; those of lists are not among them.

@@ -48,9 +48,7 @@ pub(super) fn assess(
     check_key(envelope)?;
     let prepared = Prepared::of(scene, &org, payment, envelope);
     let comparable = org.entity_key.hash(SPACE_REQUEST, &payment.comparable);
-    let known = scene.working.get::<IdempotencyRow>(&prepared.idempotency)?;
-    let holds = |row: &&IdempotencyRow| scene.clock.since(row.decided_at) < limits::IDEMPOTENCY_MS;
-    if let Some(entry) = known.filter(holds).cloned() {
+    if let Some(entry) = scene.working.get::<IdempotencyRow>(&prepared.idempotency)?.cloned() {
         return repeat(scene, emitter, org_id, &entry, comparable);
     }
     // Behind the look-up: a repeat is one however late it comes.
@@ -141,7 +139,8 @@ fn decide(
     let session = scene.working.get::<SessionRow>(&session_key)?.cloned();
     let policy = scene.policy_in_force(org.id, Flow::Payin)?;
     let settings = scene.settings(org.id, Flow::Payin)?;
-    let mut heads = Heads::take(prepared.event, entities, scene.working)?;
+    let horizon = |kind| scene.working.retention().horizon(scene.clock, policy.kept_ms(kind));
+    let mut heads = Heads::take(prepared.event, entities, horizon, scene.working)?;
     let computed = heads.values(policy.computed(), scene.working)?;
     let inputs = Inputs {
         request,

@@ -2,6 +2,7 @@
 //! before it; a partition changes its version only at a record that says so.
 
 use crate::policy::Catalogue;
+use crate::state::retention::Retention;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub struct Engine {
 #[derive(Debug, Clone)]
 pub struct Engines {
     supported: Vec<Engine>,
+    /// How long rows are there, in all of them.
+    retention: Retention,
     retired: Vec<Engine>,
 }
 
@@ -55,7 +58,21 @@ impl Engines {
     /// A set of engines of one's own making.
     #[must_use]
     pub fn of(engines: Vec<Engine>) -> Self {
-        Self { supported: engines, retired: Vec::new() }
+        Self { supported: engines, retention: Retention::SHIPPED, retired: Vec::new() }
+    }
+
+    /// With rows that are there for other times than the product's, for tests and the simulation. A sound
+    /// one only: what is asked for must not be gone before what asks.
+    #[must_use]
+    pub fn with_retention(self, retention: Retention) -> Self {
+        assert!(retention.is_sound(), "unsound {retention:?}");
+        Self { retention, ..self }
+    }
+
+    /// How long rows are there.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        self.retention
     }
 
     /// Any version, for what is the same in all.

@@ -4,7 +4,7 @@ use crate::base::currency::Currency;
 use crate::base::id::OrgId;
 use crate::base::time::Ms;
 use crate::domain::decision::Flow;
-use crate::domain::entity::Entity;
+use crate::domain::entity::{Entity, EntityKind};
 use crate::policy::{Aggregate, Velocity};
 use crate::state::key::Key;
 use crate::state::row::Row;
@@ -36,7 +36,15 @@ impl Event {
 /// The heads of an event's entities, taken out of the working set to be changed.
 pub(super) struct Heads {
     event: Event,
-    heads: Vec<(Entity, Head)>,
+    heads: Vec<Taken>,
+}
+
+/// A head that was taken.
+struct Taken {
+    entity: Entity,
+    head: Head,
+    /// Pages that are of no use any more.
+    gone: Vec<u64>,
 }
 
 struct WorkingPages<'a> {
@@ -61,12 +69,19 @@ impl WorkingPages<'_> {
 }
 
 impl Heads {
-    /// Takes the heads of `entities`.
-    pub(super) fn take(event: Event, entities: &[Entity], working: &WorkingSet) -> Result<Self, Missing> {
+    /// Takes the heads of `entities`, without what lies at or below the `horizon` of its kind.
+    pub(super) fn take(
+        event: Event,
+        entities: &[Entity],
+        horizon: impl Fn(EntityKind) -> Ms,
+        working: &WorkingSet,
+    ) -> Result<Self, Missing> {
         let mut heads = Vec::with_capacity(entities.len());
         for entity in entities {
             let head = working.get::<Head>(&event.head(*entity))?;
-            heads.push((*entity, head.cloned().unwrap_or_default()));
+            let mut head = head.cloned().unwrap_or_default();
+            let gone = head.prune(horizon(entity.kind));
+            heads.push(Taken { entity: *entity, head, gone });
         }
         Ok(Self { event, heads })
     }
@@ -82,10 +97,8 @@ impl Heads {
 
     fn value(&mut self, velocity: &Velocity, working: &WorkingSet) -> Result<Option<i64>, Missing> {
         let event = self.event;
-        let Some((entity, head)) = self.heads.iter_mut().find(|(entity, _)| entity.kind == velocity.entity)
-        else {
-            return Ok(None);
-        };
+        let taken = self.heads.iter_mut().find(|taken| taken.entity.kind == velocity.entity);
+        let Some(Taken { entity, head, .. }) = taken else { return Ok(None) };
         let pages = WorkingPages { working, event, entity: *entity };
         let found = match velocity.window {
             Some(window) => head
@@ -99,9 +112,10 @@ impl Heads {
     /// Counts the event for every entity and puts the heads back.
     pub(super) fn insert(mut self, posting: Posting, working: &mut WorkingSet) -> Result<(), Missing> {
         let event = self.event;
-        for (entity, head) in &mut self.heads {
+        for Taken { entity, head, gone } in &mut self.heads {
             let pages = WorkingPages { working, event, entity: *entity };
             let writes = head.insert(posting, &pages).map_err(|absent| pages.missing(absent))?;
+            gone.iter().for_each(|number| working.delete(event.page(*entity, *number)));
             for write in writes {
                 working.put(event.page(*entity, write.number), Row::Page(write.run));
             }
@@ -115,6 +129,7 @@ impl Heads {
 pub(super) fn wants(
     event: Event,
     entity: Entity,
+    horizon: Ms,
     windows: &[i64],
     working: &WorkingSet,
     wanted: &mut Vec<Key>,
@@ -124,7 +139,8 @@ pub(super) fn wants(
         Err(_) => wanted.push(key),
         Ok(None) => {}
         Ok(Some(head)) => {
-            let pages = head.wants(event.at, windows).into_iter().map(|number| event.page(entity, number));
+            let pages = head.wants(event.at, horizon, windows).into_iter();
+            let pages = pages.map(|number| event.page(entity, number));
             wanted.extend(pages.filter(|page| !working.knows(page)));
         }
     }
@@ -171,4 +187,45 @@ fn timed(
         | Aggregate::CountDeclined
         | Aggregate::CountFailed => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::hash::Hash128;
+    use crate::base::position::Offset;
+    use crate::domain::decision::Decision;
+    use crate::state::velocity::posting::Outcome;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn pages_below_the_horizon_are_deleted_with_the_next_event() {
+        let entity = Entity { kind: EntityKind::Email, hash: Hash128([4; 16]) };
+        let currency = Currency::from_code("MXN").unwrap();
+        let outcome = Outcome { decision: Decision::Approve, failed: false };
+        let mut working = WorkingSet::default();
+        let (mut written, mut deleted) = (BTreeSet::new(), BTreeSet::new());
+        for number in 0..2_000 {
+            let at = Ms(i64::try_from(number).unwrap() * 1_000);
+            let event = Event { org: OrgId::INSTALLATION, flow: Flow::Payin, at, amount: 5, currency };
+            working.load(event.head(entity), None).unwrap();
+            let heads = Heads::take(event, &[entity], |_| at.plus(-600_000), &working).unwrap();
+            let posting = Posting { at, amount: 5, currency, outcome, event: Offset(number) };
+            heads.insert(posting, &mut working).unwrap();
+            working.commit();
+            for (key, row) in working.freeze().rows {
+                if let Key::Page(_, _, _, page) = key {
+                    if row.is_some() {
+                        written.insert(page)
+                    } else {
+                        deleted.insert(page)
+                    };
+                }
+            }
+        }
+        let key = Key::Head(OrgId::INSTALLATION, Flow::Payin, entity);
+        let listed: BTreeSet<u64> = working.get::<Head>(&key).unwrap().unwrap().page_numbers().collect();
+        assert!(deleted.len() > 5 && listed.len() < 6, "{deleted:?} {listed:?}");
+        assert_eq!(written.difference(&deleted).copied().collect::<BTreeSet<u64>>(), listed);
+    }
 }

@@ -91,13 +91,12 @@ fn assess(
             seek::<String>(scene, Key::Pack(org.id, digest), wanted);
         }
     }
-    let windows: Vec<i64> = match scene.policy_in_force(org.id, Flow::Payin) {
-        Ok(policy) => {
-            policy.computed().iter().filter_map(|velocity| velocity.window).map(|w| w.ms()).collect()
-        }
-        Err(_) => Vec::new(),
-    };
+    let policy = scene.policy_in_force(org.id, Flow::Payin).ok();
+    let computed = policy.iter().flat_map(|policy| policy.computed());
+    let windows: Vec<i64> = computed.filter_map(|velocity| velocity.window).map(|w| w.ms()).collect();
     for entity in &prepared.entities {
-        features::wants(prepared.event, *entity, &windows, scene.working, wanted);
+        let kept_ms = policy.as_ref().map_or(i64::MAX, |policy| policy.kept_ms(entity.kind));
+        let horizon = scene.working.retention().horizon(scene.clock, kept_ms);
+        features::wants(prepared.event, *entity, horizon, &windows, scene.working, wanted);
     }
 }

@@ -146,9 +146,9 @@ impl Shard {
         Self {
             partition,
             partitions,
+            working: WorkingSet::new(engines.retention()),
             engines,
             core,
-            working: WorkingSet::default(),
             policies: Policies::default(),
         }
     }
@@ -157,6 +157,12 @@ impl Shard {
     #[must_use]
     pub fn core(&self) -> &Core {
         &self.core
+    }
+
+    /// How many rows are in memory.
+    #[must_use]
+    pub fn resident_rows(&self) -> usize {
+        self.working.len()
     }
 
     /// The rows in memory.
@@ -179,10 +185,12 @@ impl Shard {
     /// the record's outcome: the step will have it too, and say so.
     pub fn wants(&mut self, planned: &Planned<'_>, wanted: &mut Vec<Key>) {
         let Some(engine) = self.engines.get(self.core.engine) else { return };
+        let clock = self.core.clock.max(planned.timestamp);
+        self.working.begin_record(clock);
         let mut scene = Scene {
             partition: self.partition,
             offset: planned.offset,
-            clock: self.core.clock.max(planned.timestamp),
+            clock,
             timestamp: planned.timestamp,
             engine,
             engines: &self.engines,
@@ -206,6 +214,7 @@ impl Shard {
         }
         let mark = effects.mark();
         let clock = self.core.clock.max(planned.timestamp);
+        self.working.begin_record(clock);
         if let Decoded::Partition(command) = &planned.decoded
             && (self.core.genesis.is_some() || is_genesis(command))
         {

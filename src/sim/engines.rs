@@ -1,6 +1,7 @@
 //! Engine versions that differ as a release would: in weights, in texts, in the order of signals, in a
 //! default, and in a signal that reads a window nobody read before.
 
+use super::keeping::Keeping;
 use crate::policy::Catalogue;
 use crate::shard::engine::{Engine, Engines};
 use std::sync::{Arc, OnceLock};
@@ -41,12 +42,13 @@ fn third() -> (String, String) {
     (pipeline, second() + SIGNAL + BUSY_CUSTOMER)
 }
 
-fn compile() -> Result<Vec<Engine>, String> {
+/// The engines of a world, by what their pipelines say of keeping.
+fn compile(keeping: usize) -> Result<Vec<Engine>, String> {
     let (pipeline, newest) = third();
     let documents = [(PIPELINE, PACK), (PIPELINE, &second()), (pipeline.as_str(), newest.as_str())];
     let mut engines = Vec::new();
     for (version, (pipeline, pack)) in (1..).zip(documents) {
-        let catalogue = Catalogue::of(pipeline, pack);
+        let catalogue = Catalogue::of(&Keeping::document(keeping, pipeline), pack);
         let catalogue = catalogue.map_err(|faults| format!("engine {version}: {faults:?}"))?;
         engines.push(Engine { version, catalogue: Arc::new(catalogue), probes: true });
     }
@@ -54,14 +56,17 @@ fn compile() -> Result<Vec<Engine>, String> {
 }
 
 /// A binary that supports the versions from `oldest` to `newest`.
-pub(super) fn binary(oldest: u32, newest: u32) -> Result<Engines, String> {
-    static ALL: OnceLock<Result<Vec<Engine>, String>> = OnceLock::new();
-    let all = ALL.get_or_init(compile).as_ref().map_err(Clone::clone)?;
+pub(super) fn binary(oldest: u32, newest: u32, keeping: &Keeping) -> Result<Engines, String> {
+    static ALL: [OnceLock<Result<Vec<Engine>, String>>; Keeping::PIPELINES] =
+        [const { OnceLock::new() }; Keeping::PIPELINES];
+    let all = ALL.get(keeping.pipeline).ok_or("there is no such pipeline")?;
+    let all = all.get_or_init(|| compile(keeping.pipeline)).as_ref().map_err(Clone::clone)?;
     let of = |from: u32, to: u32| {
         let versions = all.iter().filter(move |engine| (from..=to).contains(&engine.version));
         versions.cloned().collect()
     };
-    Ok(Engines::of(of(oldest, newest)).with_retired(of(1, oldest - 1)))
+    let engines = Engines::of(of(oldest, newest)).with_retired(of(1, oldest - 1));
+    Ok(engines.with_retention(keeping.retention))
 }
 
 #[cfg(test)]
@@ -73,6 +78,17 @@ mod tests {
         assert!(second().contains("weight: 24") && second().contains("Hasty"));
         assert_eq!(second().matches(SIGNAL).count(), PACK.matches(SIGNAL).count());
         assert!(third().0.contains("velocity_count_1h: 4"));
-        assert_eq!(binary(2, 3).unwrap().versions(), [2, 3]);
+        assert_eq!(binary(2, 3, &Keeping::default()).unwrap().versions(), [2, 3]);
+    }
+
+    #[test]
+    fn pipelines_keep_what_they_are_said_to() {
+        for pipeline in 0..Keeping::PIPELINES {
+            let keeping = Keeping { pipeline, ..Keeping::default() };
+            let engines = binary(1, 1, &keeping).unwrap();
+            for (kind, kept) in engines.get(1).unwrap().catalogue.pipeline.retention() {
+                assert_eq!(kept.ms(), keeping.counts_ms(kind.text(), 0), "{kind} of {pipeline}");
+            }
+        }
     }
 }

@@ -28,6 +28,7 @@ impl World {
             faults.archive_cut,
             faults.rot,
             faults.folder,
+            faults.sift,
             60,
         ];
         let total: u64 = rates.iter().sum();
@@ -50,6 +51,7 @@ impl World {
             12 => self.cut_off_archive(),
             13 => self.rot(),
             14 => self.harm_folder(),
+            15 => self.sift(),
             _ => self.mend()?,
         }
         Ok(())
@@ -187,6 +189,17 @@ impl World {
         let of = TopicPartition::new(topic, self.any_partition());
         self.count("offsets left out");
         self.log.skip(of, self.chance.between(1, 3));
+    }
+
+    /// A store drops what it may.
+    fn sift(&mut self) {
+        let (node, partition) = (self.any_node(), self.any_partition());
+        let Some(folder) = self.nodes.get(node).map(|node| node.folders.folder(partition)) else { return };
+        let before = folder.content().rows.len();
+        folder.sift(&self.profile.keeping.sieve());
+        if folder.content().rows.len() < before {
+            self.count("rows dropped");
+        }
     }
 
     /// Something that landed once lands again.

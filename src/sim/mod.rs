@@ -11,6 +11,7 @@ mod faults;
 mod finish;
 mod history;
 mod invariant;
+mod keeping;
 mod node;
 mod oracle;
 mod profile;

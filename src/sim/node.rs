@@ -4,6 +4,7 @@
 use super::chance::Chance;
 use super::clock::{SimClock, Time};
 use super::invariant::{Breach, Invariant};
+use super::keeping::Keeping;
 use super::{engines, profile};
 use crate::archive::Archive;
 use crate::archive::memory::MemoryArchive;
@@ -91,6 +92,7 @@ pub(super) struct Node {
     pub(super) folders: Folders,
     /// The newest engine version of its binary, which also has the one before.
     pub(super) engine: u32,
+    keeping: Keeping,
     /// The process that runs now, if one does.
     pub(super) process: Option<Process>,
 }
@@ -116,9 +118,9 @@ pub(super) struct Owned {
 }
 
 impl Node {
-    pub(super) fn new(name: String, time: &Time, seed: u64) -> Self {
+    pub(super) fn new(name: String, time: &Time, seed: u64, keeping: Keeping) -> Self {
         let clock = SimClock::new(time, seed);
-        Self { name, clock, folders: Folders::default(), engine: 1, process: None }
+        Self { name, clock, folders: Folders::default(), engine: 1, keeping, process: None }
     }
 
     /// Starts a process of this worker.
@@ -131,7 +133,7 @@ impl Node {
         chance: &mut Chance,
     ) -> Result<(), Breach> {
         let oldest = self.engine.saturating_sub(1).max(1);
-        let engines = engines::binary(oldest, self.engine);
+        let engines = engines::binary(oldest, self.engine, &self.keeping);
         let engines = engines.map_err(|error| Breach::of(Invariant::Harness, error))?;
         let parts = Parts {
             log: Arc::new(log.handle(producer)),

@@ -1,6 +1,7 @@
 //! What kind of world a seed is: its size, its workers' options, and how often each fault befalls it.
 
 use super::chance::Chance;
+use super::keeping::Keeping;
 use crate::worker::Options;
 
 /// A world.
@@ -19,6 +20,7 @@ pub(super) struct Profile {
     pub(super) probes: u64,
     /// Records of one append at most.
     pub(super) batch: usize,
+    pub(super) keeping: Keeping,
     pub(super) faults: Faults,
 }
 
@@ -33,6 +35,7 @@ pub(super) struct Faults {
     pub(super) clock: u64,
     pub(super) gap: u64,
     pub(super) trim: u64,
+    pub(super) sift: u64,
     pub(super) copy_folder: u64,
     pub(super) archive_writes: u64,
     pub(super) archive_cut: u64,
@@ -73,6 +76,7 @@ impl Profile {
             clock: rate(60),
             gap: rate(60),
             trim: rate(25),
+            sift: rate(200),
             copy_folder: rate(30),
             archive_writes: rate(80),
             archive_cut: rate(25),
@@ -87,17 +91,19 @@ impl Profile {
             commit: rate(200),
             engine: rate(8),
         };
+        let step_ms = *chance.pick(&[2, 40, 400, 4_000]).unwrap_or(&40);
         Self {
             partitions: u16::try_from(chance.between(1, 3)).unwrap_or(1),
             workers: chance.size(1, 3),
             organizations: chance.size(1, 4),
-            step_ms: *chance.pick(&[2, 40, 400, 4_000]).unwrap_or(&40),
+            step_ms,
             late: *chance.pick(&[0, 30, 150, 500]).unwrap_or(&30),
             bad: *chance.pick(&[10, 60, 200]).unwrap_or(&60),
             repeats: *chance.pick(&[10, 80, 250]).unwrap_or(&80),
             commands: *chance.pick(&[5, 30, 100]).unwrap_or(&30),
             probes: *chance.pick(&[5, 40, 120]).unwrap_or(&40),
             batch: chance.size(1, 8),
+            keeping: Keeping::draw(chance, step_ms),
             faults,
         }
     }

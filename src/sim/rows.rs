@@ -1,9 +1,11 @@
 //! Stored windows against a naive list of all events.
 
+use super::finish::clock_of;
 use super::invariant::{Breach, Invariant, ensure};
 use super::oracle::{Model, OrganizationModel};
 use crate::base::hash::Hash128;
 use crate::base::id::OrgId;
+use crate::base::time::Ms;
 use crate::domain::decision::Flow;
 use crate::domain::entity::{Entity, EntityKind};
 use crate::state::key::{Key, Kind};
@@ -25,24 +27,30 @@ fn breach(text: String) -> Breach {
     Breach::of(Invariant::StoredWindows, text)
 }
 
-/// Holds the rows of a partition against what its model counted.
+/// Holds the rows of a partition, of which the expired ones are dropped, against what its model counted.
 pub(super) fn check(model: &Model, content: &Content) -> Result<(), Breach> {
-    let mut heads = 0;
+    let (clock, kept) = (clock_of(content).map_or(0, |clock| clock.0), model.retention());
+    let (mut heads, mut pages) = (0, 0);
     for (id, organization) in model.organizations() {
         let org: OrgId = id.parse().map_err(|_| breach(format!("{id} is no organization")))?;
-        for (kind, value) in organization.counted() {
+        for (kind, value, floor) in organization.known(clock, kept.entity_ms) {
             heads += 1;
-            check_head(org, organization, (&kind, &value), content)?;
+            let due = organization.postings(kind, value, floor.max(clock - kept.event_ms));
+            let found = Found::of(org, organization, (kind, value), content)?;
+            pages += found.pages(Ms(clock - kept.event_ms));
+            found.check(Ms(floor), Ms(clock - kept.event_ms), &due)?;
         }
     }
+    let organizations = || model.organizations().map(|(_, organization)| organization);
     let stored = |kind: Kind| content.rows.keys().filter(|key| Kind::of(key) == Some(kind)).count();
     let expected = [
         (Kind::Head, heads),
-        (Kind::Event, model.decisions()),
-        (Kind::Decision, model.decisions()),
-        (Kind::Organization, model.organizations().count()),
-        (Kind::Session, model.organizations().map(|(_, organization)| organization.sessions()).sum()),
-        (Kind::Idempotency, model.organizations().map(|(_, organization)| organization.entries()).sum()),
+        (Kind::Page, pages),
+        (Kind::Event, organizations().map(|of| of.events(clock, kept.event_ms)).sum()),
+        (Kind::Decision, model.decisions_at(clock)),
+        (Kind::Organization, organizations().count()),
+        (Kind::Session, organizations().map(|of| of.sessions(clock, kept.session_ms)).sum()),
+        (Kind::Idempotency, organizations().map(|of| of.entries(clock, kept.idempotency_ms)).sum()),
     ];
     for (kind, due) in expected {
         let found = stored(kind);
@@ -53,36 +61,67 @@ pub(super) fn check(model: &Model, content: &Content) -> Result<(), Breach> {
     Ok(())
 }
 
-fn check_head(
-    org: OrgId,
-    organization: &OrganizationModel,
-    (kind, value): (&str, &str),
-    content: &Content,
-) -> Result<(), Breach> {
-    let name = || format!("{kind} {value} of {org}");
-    let token = organization.token(kind, value);
-    let entity = token.and_then(hash).zip(EntityKind::from_text(kind));
-    let (hash, kind_of) = entity.ok_or_else(|| breach(format!("{} has no token", name())))?;
-    let entity = Entity { kind: kind_of, hash };
-    let row = content.rows.get(&Key::Head(org, Flow::Payin, entity).encode());
-    let head = row.and_then(|bytes| Head::decode(bytes).ok());
-    let head = head.ok_or_else(|| breach(format!("{} has no head", name())))?;
-    let mut pages = Stored(BTreeMap::new());
-    for number in head.page_numbers() {
-        let row = content.rows.get(&Key::Page(org, Flow::Payin, entity, number).encode());
-        let run = row.and_then(|bytes| decode_page(bytes).ok());
-        pages.0.insert(number, run.ok_or_else(|| breach(format!("{} lacks page {number}", name())))?);
+/// What is stored of an entity.
+struct Found<'a> {
+    name: String,
+    head: Head,
+    content: &'a Content,
+    page: Box<dyn Fn(u64) -> Key>,
+}
+
+impl<'a> Found<'a> {
+    fn of(
+        org: OrgId,
+        organization: &OrganizationModel,
+        (kind, value): (&str, &str),
+        content: &'a Content,
+    ) -> Result<Self, Breach> {
+        let name = format!("{kind} {value} of {org}");
+        let token = organization.token(kind, value);
+        let entity = token.and_then(hash).zip(EntityKind::from_text(kind));
+        let (hash, kind) = entity.ok_or_else(|| breach(format!("{name} has no token")))?;
+        let entity = Entity { kind, hash };
+        let row = content.rows.get(&Key::Head(org, Flow::Payin, entity).encode());
+        let head = row.and_then(|bytes| Head::decode(bytes).ok());
+        let head = head.ok_or_else(|| breach(format!("{name} has no head")))?;
+        let page = Box::new(move |number| Key::Page(org, Flow::Payin, entity, number));
+        Ok(Self { name, head, content, page })
     }
-    let found = head.postings(&pages).map_err(|absent| breach(format!("{}: {absent:?}", name())))?;
-    let found: Vec<_> = found.iter().map(plain).collect();
-    let due = organization.postings(kind, value);
-    ensure(found == due, Invariant::StoredWindows, || {
-        format!("{} has {} postings, {} are due, or others", name(), found.len(), due.len())
-    })
+
+    /// Pages of it that are of use above a horizon.
+    fn pages(&self, horizon: Ms) -> usize {
+        let mut head = self.head.clone();
+        head.prune(horizon);
+        head.page_numbers().count()
+    }
+
+    /// Holds it against the postings that are due above the horizon.
+    fn check(mut self, floor: Ms, horizon: Ms, due: &[Plain]) -> Result<(), Breach> {
+        let name = self.name;
+        ensure(self.head.floor() == floor, Invariant::StoredWindows, || {
+            format!("{name} is kept from {} on instead of {}", self.head.floor(), floor)
+        })?;
+        // What lies below may be gone from the store.
+        self.head.prune(horizon);
+        let mut pages = Stored(BTreeMap::new());
+        for number in self.head.page_numbers() {
+            let row = self.content.rows.get(&(self.page)(number).encode());
+            let run = row.and_then(|bytes| decode_page(bytes).ok());
+            pages.0.insert(number, run.ok_or_else(|| breach(format!("{name} lacks page {number}")))?);
+        }
+        let found = self.head.postings(&pages).map_err(|absent| breach(format!("{name}: {absent:?}")))?;
+        let found: Vec<_> =
+            found.iter().filter(|posting| posting.at > floor.max(horizon)).map(plain).collect();
+        ensure(found == due, Invariant::StoredWindows, || {
+            format!("{name} has {} postings, {} are due, or others", found.len(), due.len())
+        })
+    }
 }
 
 /// A posting in words that the oracle has too.
-fn plain(posting: &Posting) -> (i64, u64, i64, String, usize) {
+type Plain = (i64, u64, i64, String, usize);
+
+fn plain(posting: &Posting) -> Plain {
     let currency = posting.currency.code().to_owned();
     let decision = usize::from(posting.outcome.decision as u8);
     (posting.at.0, posting.event.0, posting.amount, currency, decision)

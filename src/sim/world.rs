@@ -66,12 +66,14 @@ impl World {
         let log_clock = SimClock::new(&time, seed);
         let log = MemoryLog::new(profile.partitions, Arc::clone(&log_clock) as Arc<dyn Clock>);
         let archive = MemoryArchive::new(SimClock::new(&time, seed) as Arc<dyn Clock>);
-        let nodes = (0..profile.workers)
-            .map(|number| Node::new(format!("worker-{number}"), &time, seed ^ (number as u64 + 1) << 32));
+        let nodes = (0..profile.workers).map(|number| {
+            let (name, seed) = (format!("worker-{number}"), seed ^ (number as u64 + 1) << 32);
+            Node::new(name, &time, seed, profile.keeping)
+        });
         let nodes = nodes.collect();
         let traffic = Traffic::new(chance.fork(), &profile);
         let history = History::new(&log, profile.partitions)?;
-        let models = (0..profile.partitions).map(|partition| Model::new(partition, profile.partitions));
+        let models = (0..profile.partitions).map(|partition| Model::new(partition, &profile));
         let models = models.collect();
         Ok(Self {
             chance,

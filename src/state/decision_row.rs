@@ -200,6 +200,20 @@ impl DecisionRow {
     }
 }
 
+/// When a stored decision was made.
+///
+/// # Errors
+/// The bytes are damaged or of no known version.
+pub(super) fn peek_decided_at(bytes: &[u8]) -> Result<Ms, BadRow> {
+    let (version, mut input) = Decoder::versioned(bytes)?;
+    if version != VERSION {
+        return Err(input.bad("a decision of a known version"));
+    }
+    input.array::<16>()?;
+    input.number()?;
+    input.time()
+}
+
 impl VerdictPart {
     fn encode(&self, out: &mut Encoder) {
         out.byte(self.decision as u8);

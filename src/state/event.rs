@@ -102,6 +102,18 @@ impl EventRow {
     }
 }
 
+/// When a stored event was.
+///
+/// # Errors
+/// The bytes are damaged or of no known version.
+pub(super) fn peek_at(bytes: &[u8]) -> Result<Ms, BadRow> {
+    let (version, mut input) = Decoder::versioned(bytes)?;
+    if version != VERSION {
+        return Err(input.bad("an event of a known version"));
+    }
+    input.time()
+}
+
 /// Writes a list of entities.
 pub(super) fn encode_entities(out: &mut Encoder, entities: &[Entity]) {
     out.count(entities.len());

@@ -6,6 +6,7 @@ pub mod control_rows;
 pub mod decision_row;
 pub mod event;
 pub mod key;
+pub mod retention;
 pub mod row;
 #[cfg(test)]
 mod samples;

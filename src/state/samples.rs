@@ -20,7 +20,7 @@ use crate::state::session::{IdempotencyRow, SessionRow, TransactionId};
 use crate::state::velocity::head::Head;
 use crate::state::velocity::posting::{DistinctValue, Outcome, Posting, Run};
 
-const NOON: Ms = Ms(1_780_000_000_000);
+pub(super) const NOON: Ms = Ms(1_780_000_000_000);
 
 fn mxn() -> Currency {
     Currency::from_code("MXN").unwrap()
@@ -159,8 +159,8 @@ fn page() -> Row {
     Row::Page(Run { postings: vec![posting(0, 1), posting(250, 2)], values })
 }
 
-/// A head with two pages and a tail.
-fn head() -> Row {
+/// A head with two pages and a tail, as it was before heads had a floor.
+fn head() -> Head {
     struct Every(std::collections::BTreeMap<u64, Run>);
     impl crate::state::velocity::head::Pages for Every {
         fn page(&self, number: u64) -> Result<&Run, crate::state::velocity::head::Absent> {
@@ -174,10 +174,17 @@ fn head() -> Row {
             pages.0.insert(write.number, write.run);
         }
     }
+    head
+}
+
+/// The same without its first page.
+fn pruned_head() -> Row {
+    let mut head = head();
+    assert_eq!(head.prune(NOON.plus(2_000)), [0]);
     Row::Head(head)
 }
 
-fn samples() -> Vec<(Kind, u8, Row)> {
+pub(super) fn samples() -> Vec<(Kind, u8, Row)> {
     let lists = [("vip".to_owned(), vec!["a".to_owned(), "b".to_owned()])].into();
     vec![
         (Kind::Organization, 1, organization()),
@@ -208,7 +215,8 @@ fn samples() -> Vec<(Kind, u8, Row)> {
         ),
         (Kind::Decision, 1, decision()),
         (Kind::Event, 1, event()),
-        (Kind::Head, 1, head()),
+        (Kind::Head, 1, Row::Head(head())),
+        (Kind::Head, 2, pruned_head()),
         (Kind::Page, 1, page()),
     ]
 }
@@ -243,6 +251,9 @@ fn every_form_ever_written_is_read() {
 fn what_is_written_is_the_newest_form() {
     let stored = include_str!("samples.txt");
     for (kind, version, row) in samples() {
+        if samples().iter().any(|sample| sample.0 == kind && sample.1 > version) {
+            continue;
+        }
         assert_eq!(row.encode()[0], version);
         assert!(stored.contains(&format!("{kind:?} {version} {}", hex(&row.encode()))), "{kind:?}");
     }

@@ -73,7 +73,7 @@ pub struct IdempotencyRow {
     pub session: Hash128,
     /// Its attempt.
     pub attempt: u32,
-    /// When it was decided; the entry holds for 24 hours from then.
+    /// When it was decided.
     pub decided_at: Ms,
 }
 

@@ -3,10 +3,15 @@
 //! A record's changes are journalled: [`WorkingSet::rollback`] undoes them all, so a record that meets an
 //! unread key or panics leaves no trace. Changed rows stay here until the checkpoint that holds them is
 //! durable. What is in memory changes no answer, only whether a read comes first.
+//!
+//! A row that has expired at the clock of the record at hand is absent, here and nowhere else: nobody above
+//! asks how old a row is, nobody below needs to have dropped it.
 
 use crate::base::collections::Map;
+use crate::base::time::Ms;
 use crate::state::codec::BadRow;
 use crate::state::key::{Key, Kind};
+use crate::state::retention::Retention;
 use crate::state::row::{FromRow, Row};
 use std::cell::Cell;
 use std::fmt;
@@ -59,6 +64,9 @@ struct Slot {
 /// Decoded rows of one shard.
 #[derive(Debug)]
 pub struct WorkingSet {
+    retention: Retention,
+    /// The shard's clock with the record at hand.
+    clock: Ms,
     slots: Map<Key, Slot>,
     /// Keys that became dirty in this generation; some twice, some rolled back since.
     dirty: Vec<Key>,
@@ -69,11 +77,41 @@ pub struct WorkingSet {
 
 impl Default for WorkingSet {
     fn default() -> Self {
-        Self { slots: Map::default(), dirty: Vec::new(), journal: Vec::new(), generation: 1, turn: 0 }
+        Self::new(Retention::SHIPPED)
     }
 }
 
 impl WorkingSet {
+    /// An empty set of rows that are there for so long.
+    #[must_use]
+    pub fn new(retention: Retention) -> Self {
+        Self {
+            retention,
+            clock: Ms(i64::MIN),
+            slots: Map::default(),
+            dirty: Vec::new(),
+            journal: Vec::new(),
+            generation: 1,
+            turn: 0,
+        }
+    }
+
+    /// How long rows are there.
+    #[must_use]
+    pub fn retention(&self) -> &Retention {
+        &self.retention
+    }
+
+    /// Begins with a record at this clock: what has expired by then is absent to it.
+    pub fn begin_record(&mut self, clock: Ms) {
+        self.clock = clock;
+    }
+
+    /// What a slot holds as far as the record at hand can see.
+    fn seen<'s>(&self, slot: &'s Slot) -> Option<&'s Row> {
+        slot.row.as_deref().filter(|row| !self.retention.is_expired(row, self.clock))
+    }
+
     /// Whether the row is in memory, be it there or known to be absent.
     #[must_use]
     pub fn knows(&self, key: &Key) -> bool {
@@ -87,7 +125,7 @@ impl WorkingSet {
     pub fn get<T: FromRow>(&self, key: &Key) -> Result<Option<&T>, Missing> {
         let slot = self.slots.get(key).ok_or(Missing::Unread(*key))?;
         slot.used.set(self.turn);
-        match &slot.row {
+        match self.seen(slot) {
             None => Ok(None),
             Some(row) => T::from_row(row).map(Some).ok_or(Missing::Broken(*key)),
         }
@@ -167,7 +205,9 @@ impl WorkingSet {
             {
                 slot.dirty = None;
                 // What is written once and read seldom only takes the place of what is read with each event.
-                if matches!(key.kind(), Kind::Event | Kind::Decision) {
+                // A page that was taken away is never asked for again.
+                let is_gone = || slot.row.is_none() && key.kind() == Kind::Page;
+                if matches!(key.kind(), Kind::Event | Kind::Decision) || is_gone() {
                     self.slots.remove(key);
                 }
             }
@@ -207,14 +247,19 @@ impl WorkingSet {
 
     /// Every row in memory that has content, with its key, in no order: for handing over and checking.
     pub fn rows(&self) -> impl Iterator<Item = (&Key, &Row)> {
-        self.slots.iter().filter_map(|(key, slot)| slot.row.as_deref().map(|row| (key, row)))
+        self.slots.iter().filter_map(|(key, slot)| self.seen(slot).map(|row| (key, row)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::hash::Hash128;
     use crate::base::id::OrgId;
+    use crate::domain::decision::Flow;
+    use crate::domain::entity::{Entity, EntityKind};
+    use crate::state::key::Scope;
+    use crate::state::session::IdempotencyRow;
 
     const ORG: OrgId = OrgId::INSTALLATION;
     const KEY: Key = Key::Lists(ORG);
@@ -274,6 +319,40 @@ mod tests {
         set.persisted(&[KEY], frozen.generation);
         set.begin_turn(0);
         assert!(!set.knows(&KEY));
+    }
+
+    #[test]
+    fn what_has_expired_is_absent_to_the_record_and_to_no_other() {
+        let entry = IdempotencyRow {
+            request: Hash128([1; 16]),
+            session: Hash128([2; 16]),
+            attempt: 1,
+            decided_at: Ms(5_000),
+        };
+        let key = Key::Idempotency(ORG, Scope::Payin, Hash128([3; 16]));
+        let mut set = WorkingSet::default();
+        set.load(key, Some(&Row::Idempotency(entry).encode())).unwrap();
+        let end = 5_000 + Retention::SHIPPED.idempotency_ms;
+        let mut is_there = |clock| {
+            set.begin_record(Ms(clock));
+            (set.get::<IdempotencyRow>(&key).unwrap().is_some(), set.rows().count())
+        };
+        assert_eq!(is_there(end - 1), (true, 1));
+        assert_eq!(is_there(end), (false, 0));
+        assert_eq!(is_there(end - 1), (true, 1), "planning looks ahead, the step comes after");
+    }
+
+    #[test]
+    fn a_page_that_was_taken_away_takes_no_room() {
+        let entity = Entity { kind: EntityKind::Email, hash: Hash128([3; 16]) };
+        let key = Key::Page(ORG, Flow::Payin, entity, 0);
+        let mut set = WorkingSet::default();
+        set.delete(key);
+        set.commit();
+        let frozen = set.freeze();
+        assert_eq!(frozen.rows, [(key, None)]);
+        set.persisted(&[key], frozen.generation);
+        assert!(set.is_empty());
     }
 
     #[test]

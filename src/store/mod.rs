@@ -1,13 +1,17 @@
 //! The store seam: the rows of one partition's shard and the checkpoint they belong to.
 //!
-//! A store holds exactly the rows of its last checkpoint, whatever happened since; it knows nothing of
-//! what rows mean. `conformance` holds what implementations share.
+//! A store holds exactly the rows of its last checkpoint, whatever happened since, but for those that its
+//! [`Sieve`] lets it drop; it knows nothing of what rows mean. `conformance` holds what implementations
+//! share.
 
 #[cfg(test)]
 mod conformance;
 pub mod files;
 pub mod memory;
 pub mod rocks;
+mod sieve;
+
+pub use sieve::{Drops, Sieve};
 
 pub use files::{Export, Import, Stores};
 

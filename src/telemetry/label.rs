@@ -131,6 +131,13 @@ labels! {
         EngineFault = "engine_fault",
         Other = "other",
     }
+    /// What keeps the oldest part of the log from being trimmed.
+    HeldBy {
+        Nothing = "nothing",
+        Age = "age",
+        Reader = "reader",
+        Recovery = "recovery",
+    }
     /// What a shard's state consists of.
     StateKind {
         Store = "store",

@@ -97,6 +97,16 @@ metrics! {
         "Callers that wait for their decision";
     LogAppendDuration: Histogram "log_append_duration_seconds" [] "seconds"
         "From handing a record to the log until it is durable";
+    LogBytes: Gauge "log_bytes" [] "bytes"
+        "What the log takes on its disk";
+    LogHeld: Gauge "log_held" ["by"] "1"
+        "1 for what keeps the oldest part of the log from being trimmed, 0 for all else";
+    LogOldest: Gauge "log_oldest_seconds" [] "seconds"
+        "Age of the oldest record of the log";
+    LogReadersOverrun: Counter "log_readers_overrun_total" [] "readers"
+        "Readers of the log that lost records which they had not read, for the log was too large";
+    LogTrimmed: Counter "log_trimmed_segments_total" [] "segments"
+        "Segments trimmed from the log";
     Rejected: Counter "rejected_total" ["reason"] "requests"
         "Requests refused, at the gateway or by a shard";
     Requests: Counter "requests_total" ["route" "status"] "requests"

@@ -15,7 +15,7 @@ mod tests;
 
 use crate::base::collections::Map;
 use distribution::Distribution;
-use label::{DeadReason, Decision, Flow, Reason, Route, StateKind, Status};
+use label::{DeadReason, Decision, Flow, HeldBy, Reason, Route, StateKind, Status};
 use metric::{Kind, Metric};
 use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder, SharedString};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -41,6 +41,8 @@ pub struct Telemetry {
     repeated: Counter,
     rule_errors: Counter,
     poisoned: Counter,
+    log_trimmed: Counter,
+    log_overrun: Counter,
     connections: Gauge,
     checkpoint_bytes: Gauge,
     snapshot_put: Counter,
@@ -97,6 +99,21 @@ pub struct PartitionGauges {
     pub state_bytes: u64,
 }
 
+/// How the log stands, and what was just done to it.
+#[derive(Debug, Clone, Copy)]
+pub struct LogGauges {
+    /// Bytes on its disk.
+    pub bytes: u64,
+    /// Age of its oldest record.
+    pub oldest_ms: u64,
+    /// What keeps its oldest part.
+    pub held_by: HeldBy,
+    /// Segments that were trimmed.
+    pub trimmed: u64,
+    /// Readers that had not read all of them.
+    pub overrun: u64,
+}
+
 impl Telemetry {
     /// Counters at zero. `signals` are the codes of the shipped packs; every other code counts as `own`.
     ///
@@ -131,6 +148,8 @@ impl Telemetry {
             repeated: counter(&recorder, Metric::DecisionsRepeated, &[]),
             rule_errors: counter(&recorder, Metric::RuleErrors, &[]),
             poisoned: counter(&recorder, Metric::ShardPoisoned, &[]),
+            log_trimmed: counter(&recorder, Metric::LogTrimmed, &[]),
+            log_overrun: counter(&recorder, Metric::LogReadersOverrun, &[]),
             connections: gauge(&recorder, Metric::HttpConnections, vec![]),
             checkpoint_bytes: gauge(&recorder, Metric::CheckpointBytes, vec![]),
             snapshot_put: counter(&recorder, Metric::SnapshotPutBytes, &[]),
@@ -220,6 +239,18 @@ impl Telemetry {
     /// A shard was poisoned.
     pub fn poisoned(&self) {
         self.poisoned.increment(1);
+    }
+
+    /// The log was looked at for what may go.
+    pub fn log_trimmed(&self, log: &LogGauges) {
+        gauge(&self.recorder, Metric::LogBytes, vec![]).set(float(log.bytes));
+        gauge(&self.recorder, Metric::LogOldest, vec![]).set(float(log.oldest_ms) / 1e3);
+        for by in HeldBy::ALL {
+            let label = vec![Label::from_static_parts("by", by.text())];
+            gauge(&self.recorder, Metric::LogHeld, label).set(if *by == log.held_by { 1.0 } else { 0.0 });
+        }
+        self.log_trimmed.increment(log.trimmed);
+        self.log_overrun.increment(log.overrun);
     }
 
     /// A record became durable, this long after it was handed to the log.

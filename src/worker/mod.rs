@@ -13,6 +13,7 @@ pub mod owner;
 pub mod recover;
 pub mod restore;
 pub mod snapshot;
+pub mod sieve;
 pub mod status;
 pub mod thread;
 

@@ -71,6 +71,8 @@ pub struct Status {
     failure: Mutex<Option<String>>,
     /// Whether somebody asked it to wait no longer; written by anyone, taken by the owner.
     hurried: AtomicBool,
+    /// Rows in memory.
+    rows: AtomicU64,
 }
 
 impl Status {
@@ -166,6 +168,14 @@ impl Status {
     pub(super) fn set_failure(&self, failure: Option<String>) {
         let failure = failure.map(|text| text.chars().take(FAILURE_CHARS).collect());
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    /// Rows in memory.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_rows(&self, rows: usize) {
+        self.rows.store(rows as u64, Ordering::Relaxed);
     }
 
     pub(super) fn set_phase(&self, phase: Phase) {

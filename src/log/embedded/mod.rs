@@ -9,6 +9,7 @@
 mod disk;
 mod format;
 mod open;
+mod plan;
 mod queue;
 mod reader;
 mod recover;
@@ -23,6 +24,7 @@ mod walk;
 mod writer;
 
 pub use open::Opened;
+pub use plan::Held;
 pub use retain::{Trim, Trimmed};
 pub use still::{Still, StillFile, StillReader};
 pub use verify::{Counts, Damage, Records, Report, scan, verify};

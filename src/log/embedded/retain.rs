@@ -1,33 +1,46 @@
-//! Retention: which whole segments may go, and taking them away. What is worth keeping is the caller's
-//! to say. `log.meta` says first which segment is the oldest, so that a segment that is not there was
-//! either trimmed or lost, never perhaps.
+//! Retention: taking whole segments away, as `plan` says. What is worth keeping is the caller's to say.
+//! `log.meta` says first which segment is the oldest, so that a segment that is not there was either
+//! trimmed or lost, never perhaps.
 
 use super::EmbeddedLog;
-use super::format::{Layout, Meta};
+use super::disk::Access;
+use super::format::Meta;
 use super::open::write_meta;
-use super::segment::Facts;
-use super::walk::failed;
+use super::plan::{Facts, Held, Plan, plan};
+use super::segment::Segment;
+use super::walk::{Walk, failed};
 use crate::base::position::{Offset, TopicPartition};
 use crate::base::time::Ms;
-use crate::log::LogError;
+use crate::log::{LogError, Unread};
 use std::sync::PoisonError;
 
-/// What may go: records that fulfil every condition that is given. Without any, nothing.
+/// What the log is kept for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trim {
-    /// Records below these offsets. A partition that is not named keeps its records.
-    pub below: Option<Vec<(TopicPartition, Offset)>>,
-    /// Records with an older timestamp.
-    pub older_than: Option<Ms>,
+    /// The first offset that recovery needs of each partition of each topic, never given up; one that is
+    /// not named is needed whole.
+    pub needed: Vec<(TopicPartition, Offset)>,
+    /// What readers have still to read.
+    pub unread: Vec<Unread>,
+    /// Records from this time on stay.
+    pub older_than: Ms,
+    /// Bytes of the log beyond which neither age nor a reader protects a record.
+    pub max_bytes: u64,
 }
 
-/// What was trimmed.
+/// What was trimmed, and how the log stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trimmed {
     /// Segments that are gone.
     pub segments: usize,
     /// Bytes they held.
     pub bytes: u64,
+    /// Bytes that are left.
+    pub left_bytes: u64,
+    /// Why no more went.
+    pub held: Held,
+    /// Readers that had not read all that went: their next read is out of range.
+    pub overrun: Vec<Unread>,
 }
 
 impl EmbeddedLog {
@@ -39,89 +52,55 @@ impl EmbeddedLog {
     pub fn trim(&self, trim: &Trim) -> Result<Trimmed, LogError> {
         let mut meta = self.meta.lock().unwrap_or_else(PoisonError::into_inner);
         let segments = self.shared.segments();
-        let facts: Vec<Facts> = segments
-            .iter()
-            .zip(segments.iter().skip(1))
-            .map(|(segment, next)| Facts {
-                starts: segment.starts.clone(),
-                ends: next.starts.clone(),
-                newest: next.header.newest,
-            })
-            .collect();
-        let count = which(&facts, trim, self.shared.layout);
-        let Some(first) = segments.get(count).filter(|_| count > 0) else { return Ok(Trimmed::default()) };
+        let facts = segments.iter().zip(segments.iter().skip(1)).map(|(segment, next)| Facts {
+            starts: segment.starts.clone(),
+            ends: next.starts.clone(),
+            newest: next.header.newest,
+            bytes: segment.durable(),
+        });
+        let facts: Vec<Facts> = facts.collect();
+        let newest_bytes = segments.last().map_or(0, |segment| segment.durable());
+        let Plan { segments: count, overrun, held } = plan(&facts, newest_bytes, trim, self.shared.layout);
+        let sizes = || facts.iter().map(|segment| segment.bytes);
+        let trimmed = Trimmed {
+            segments: count,
+            bytes: sizes().take(count).sum(),
+            left_bytes: sizes().skip(count).sum::<u64>() + newest_bytes,
+            held,
+            overrun,
+        };
+        let Some(first) = segments.get(count).filter(|_| count > 0) else { return Ok(trimmed) };
 
         let disk = &*self.shared.disk;
         let next = Meta { first: first.number(), ..*meta };
         write_meta(disk, &next).map_err(|error| failed(&disk.folder(), &error))?;
         *meta = next;
-        let gone = self.shared.drop_segments(count);
-        for segment in &gone {
+        for segment in self.shared.drop_segments(count) {
             disk.remove(&segment.name).map_err(|error| failed(&segment.name, &error))?;
         }
         disk.sync_folder().map_err(|error| failed(&disk.folder(), &error))?;
-        Ok(Trimmed { segments: count, bytes: gone.iter().map(|segment| segment.durable()).sum() })
+        Ok(trimmed)
     }
-}
 
-/// How many of the oldest segments may go.
-fn which(segments: &[Facts], trim: &Trim, layout: Layout) -> usize {
-    if trim.below.is_none() && trim.older_than.is_none() {
-        return 0;
-    }
-    let mut floors = vec![Offset(0); layout.slots()];
-    for (of, floor) in trim.below.iter().flatten() {
-        if let Some(known) = layout.slot(*of).and_then(|slot| floors.get_mut(slot)) {
-            *known = *floor;
+    /// The timestamp of the oldest record there is; none in an empty log.
+    ///
+    /// # Errors
+    /// The file system failed, or what is there is damaged.
+    pub fn oldest(&self) -> Result<Option<Ms>, LogError> {
+        for segment in self.shared.segments() {
+            if let Some(head) = self.first_head(&segment)? {
+                return Ok(Some(head));
+            }
         }
-    }
-    let may_go = |segment: &&Facts| {
-        let below = segment.starts.iter().zip(&segment.ends).zip(&floors);
-        let below = || below.into_iter().all(|((start, end), floor)| start == end || end <= floor);
-        (trim.below.is_none() || below()) && trim.older_than.is_none_or(|time| segment.newest < time)
-    };
-    segments.iter().take_while(may_go).count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::position::{Partition, Topic};
-
-    const LAYOUT: Layout = Layout { topics: 2, partitions: 1 };
-
-    fn check(below: Option<[u64; 2]>, older_than: Option<i64>, expected: usize) {
-        let offsets = |two: [u64; 2]| two.map(Offset).to_vec();
-        let segments = [
-            Facts { starts: offsets([0, 0]), ends: offsets([5, 0]), newest: Ms(100) },
-            Facts { starts: offsets([5, 0]), ends: offsets([9, 3]), newest: Ms(200) },
-            Facts { starts: offsets([9, 3]), ends: offsets([9, 8]), newest: Ms(300) },
-        ];
-        let of = [Topic::Requests, Topic::Decisions].map(|topic| TopicPartition::new(topic, Partition(0)));
-        let below = below.map(|floors| of.into_iter().zip(offsets(floors)).collect());
-        assert_eq!(which(&segments, &Trim { below, older_than: older_than.map(Ms) }, LAYOUT), expected);
+        Ok(None)
     }
 
-    #[test]
-    fn whole_segments_from_the_front() {
-        check(None, None, 0);
-        check(Some([4, 9]), None, 0);
-        check(Some([5, 0]), None, 1);
-        check(Some([9, 2]), None, 1);
-        check(Some([9, 3]), None, 2);
-        check(Some([9, 8]), None, 3);
-    }
-
-    #[test]
-    fn a_segment_is_as_old_as_its_newest_record() {
-        check(None, Some(100), 0);
-        check(None, Some(101), 1);
-        check(None, Some(1_000), 3);
-    }
-
-    #[test]
-    fn both_conditions_must_hold() {
-        check(Some([9, 8]), Some(101), 1);
-        check(Some([5, 0]), Some(1_000), 1);
+    /// The timestamp of a segment's first frame, unless that is its seal.
+    fn first_head(&self, segment: &Segment) -> Result<Option<Ms>, LogError> {
+        let file = self.shared.disk.open(&segment.name, Access::Read);
+        let file = file.map_err(|error| failed(&segment.name, &error))?;
+        let (salt, begin) = (segment.header.salt(), segment.header.size());
+        let head = Walk::new(file, segment.name.clone(), salt, begin, segment.durable()).peek()?;
+        Ok(head.filter(|head| head.kind != super::format::Kind::Seal).map(|head| head.timestamp))
     }
 }

@@ -3,7 +3,6 @@
 
 use super::format::{Header, segment_name};
 use crate::base::position::Offset;
-use crate::base::time::Ms;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes of file between two entries of a slot's index.
@@ -135,15 +134,4 @@ impl Index {
         let known = behind.checked_sub(1).and_then(|last| entries.get(last));
         known.map_or(Found::Begin, |(offset, at)| Found::At(*offset, *at))
     }
-}
-
-/// What a segment says of itself to the retention policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Facts {
-    /// Each slot's next offset when it ended.
-    pub(super) ends: Vec<Offset>,
-    /// Each slot's next offset when it began.
-    pub(super) starts: Vec<Offset>,
-    /// Its newest timestamp, or that before it.
-    pub(super) newest: Ms,
 }

@@ -12,6 +12,23 @@ fn compile(rest: &str) -> Policy {
     catalogue.compile(Some(&catalogue.check(&document).unwrap())).unwrap()
 }
 
+#[test]
+fn postings_count_as_long_as_the_pipeline_says_and_any_window_reaches() {
+    use crate::domain::entity::EntityKind;
+    let days = |policy: &Policy, kind| policy.kept_ms(kind) / 86_400_000;
+    let shipped = catalogue().compile(None).unwrap();
+    assert_eq!(days(&shipped, EntityKind::Payer), 90);
+    assert_eq!(days(&shipped, EntityKind::Email), 30);
+    assert_eq!(days(&shipped, EntityKind::Beneficiary), 0, "no entity of this flow");
+    let rule = |id, when| format!("- {{id: {id}, name: n, score: 1, when: \"{when}\"}}\n");
+    let long = rule("a", "velocity.email.count_45d > 9 && velocity.email.sum_60d > 1");
+    let short = rule("b", "velocity.payer.count_7d > 3 || velocity.ip.seconds_since_last > 9");
+    let policy = compile(&format!("rules:\n{long}{short}"));
+    assert_eq!(days(&policy, EntityKind::Email), 60);
+    assert_eq!(days(&policy, EntityKind::Payer), 90);
+    assert_eq!(days(&policy, EntityKind::Ip), 30);
+}
+
 /// Whether the condition holds for the request; `None` if it ends in an error.
 fn holds(when: &str, request: &PayinRequest) -> Option<bool> {
     let policy = compile(&format!(

@@ -1,19 +1,21 @@
 //! A decision the naive way.
 
 use super::apply::End;
-use super::model::{Decided, Entry, Model, OrganizationModel, Request, What};
+use super::model::{Decided, Entry, Model, OrganizationModel, Request, Session, What};
 use super::record::Letter;
 use super::request::{Asked, Stamp};
 use super::signals::{Fired, Matched, OwnPack, View};
-use super::windows::{Event, Windows};
+use super::windows::{Event, Life, Windows};
 use crate::base::position::Topic;
+use crate::sim::keeping::Keeping;
 
 const DAY: i64 = 86_400_000;
 
 impl Model {
     pub(super) fn decide(&mut self, key: &str, asked: Asked, stamp: &Stamp, request: &Request) -> End {
         let refused = End::Rejected(400, "VALIDATION_ERROR", None);
-        let (clock, engine) = (self.clock, self.engine);
+        let (clock, engine, keeping) = (self.clock, self.engine, self.keeping);
+        let retention = keeping.retention;
         let Some((letter, organization)) = request.letter.as_ref().zip(self.organizations.get_mut(key))
         else {
             return refused;
@@ -25,7 +27,10 @@ impl Model {
         }
         let explicit = letter.idempotency_key.clone().or_else(|| stamp.idempotency_key.clone());
         let idempotency = idempotency(explicit.as_deref(), &asked, letter);
-        let known = organization.idempotency.get(&idempotency).filter(|entry| clock - entry.at < DAY);
+        let known = organization
+            .idempotency
+            .get(&idempotency)
+            .filter(|entry| clock - entry.at < retention.idempotency_ms);
         if let Some(entry) = known {
             if entry.asked != asked {
                 return End::Rejected(409, "IDEMPOTENCY_CONFLICT", None);
@@ -40,6 +45,7 @@ impl Model {
         }
         let event_time = stamp.occurred_at.or(letter.time.filter(near)).unwrap_or(request.timestamp);
         let place = self.decided.len();
+        organization.touch(&asked.entities(), clock, engine, &keeping);
         let mut decided = verdict(organization, engine, asked, event_time);
         decided.organization = key.to_owned();
         decided.offset = request.offset;
@@ -48,9 +54,20 @@ impl Model {
         decided.decided_at = clock;
         let own = format!("generated at {}", request.offset);
         decided.session = decided.asked.session_id.clone().unwrap_or(own);
-        let attempts = organization.sessions.entry(decided.session.clone()).or_default();
-        *attempts += 1;
-        decided.attempt = *attempts;
+        let session = organization.sessions.entry(decided.session.clone()).or_default();
+        if session.attempts > 0 && clock - session.at >= retention.session_ms {
+            *session = Session { again: session.again + 1, ..Session::default() };
+        }
+        (session.attempts, session.at) = (session.attempts + 1, clock);
+        decided.attempt = session.attempts;
+        if session.again > 0 {
+            decided.session = format!("{} again {}", decided.session, session.again);
+        }
+        for entity in &decided.entities {
+            if let Some(life) = organization.lives.get_mut(entity) {
+                life.last = life.last.max(event_time);
+            }
+        }
         organization.events.push(Event {
             offset: request.offset,
             at: event_time,
@@ -67,6 +84,37 @@ impl Model {
     }
 }
 
+impl OrganizationModel {
+    /// An event of these entities is about to be counted: who was seen too long ago begins anew, and what is
+    /// too old counts no more.
+    fn touch(&mut self, entities: &[(&'static str, String)], clock: i64, engine: u32, keeping: &Keeping) {
+        let (began, pack) = (self.events.len(), self.pack.unwrap_or(OwnPack::None));
+        let new = Life { began, last: i64::MIN, floor: i64::MIN };
+        for entity in entities {
+            let life = self.lives.entry(entity.clone()).or_insert(new);
+            if life.last > i64::MIN && clock - life.last >= keeping.retention.entity_ms {
+                *life = new;
+            }
+            let counts = keeping.counts_ms(entity.0, longest(entity.0, engine, pack));
+            life.floor = life.floor.max(clock - counts);
+        }
+    }
+}
+
+/// The longest window that is read of a kind of entity.
+fn longest(kind: &str, engine: u32, pack: OwnPack) -> i64 {
+    const MINUTE: i64 = 60_000;
+    match (kind, pack) {
+        ("ip", OwnPack::Windows) => 30 * DAY,
+        ("device", OwnPack::Windows) => 360 * MINUTE,
+        ("email", OwnPack::Windows) => 120 * MINUTE,
+        ("payer", OwnPack::Windows) => 30 * MINUTE,
+        ("email" | "device" | "card" | "ip" | "phone", _) => 60 * MINUTE,
+        ("customer", _) if engine >= 3 => 10 * MINUTE,
+        _ => 0,
+    }
+}
+
 fn idempotency(explicit: Option<&str>, asked: &Asked, letter: &Letter) -> String {
     match (explicit, &asked.order_id, &asked.payment_id) {
         (Some(key), _, _) => format!("key {key}"),
@@ -80,6 +128,7 @@ fn verdict(organization: &OrganizationModel, engine: u32, asked: Asked, event_ti
     let windows = Windows {
         before: &organization.events,
         entities: &entities,
+        lives: &organization.lives,
         at: event_time,
         amount: asked.amount,
         currency: &asked.currency,

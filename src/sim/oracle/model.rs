@@ -3,8 +3,11 @@
 use super::record::{Letter, Plain};
 use super::request::Asked;
 use super::signals::{Fired, Matched, OwnPack, Settings};
-use super::windows::Event;
+use super::windows::{Event, Life};
 use crate::base::position::{OutputRef, Topic};
+use crate::sim::keeping::Keeping;
+use crate::sim::profile::Profile;
+use crate::state::retention::Retention;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One partition.
@@ -12,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(in crate::sim) struct Model {
     pub(super) partition: u16,
     pub(super) partitions: u16,
+    pub(super) keeping: Keeping,
     pub(super) genesis: bool,
     pub(super) engine: u32,
     pub(super) clock: i64,
@@ -39,10 +43,21 @@ pub(in crate::sim) struct OrganizationModel {
     /// Digests of keys that are revoked for good.
     pub(super) revoked: BTreeSet<String>,
     pub(super) idempotency: BTreeMap<String, Entry>,
-    /// Attempts by session.
-    pub(super) sessions: BTreeMap<String, u32>,
+    pub(super) sessions: BTreeMap<String, Session>,
     pub(super) events: Vec<Event>,
+    /// By kind and value of an entity.
+    pub(super) lives: BTreeMap<(&'static str, String), Life>,
     pub(super) identities: Identities,
+}
+
+/// A session.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Session {
+    pub(super) attempts: u32,
+    /// When the latest was decided.
+    pub(super) at: i64,
+    /// How often it was forgotten and began anew.
+    pub(super) again: u32,
 }
 
 /// A request already decided.
@@ -114,8 +129,9 @@ pub(super) struct Decided {
 pub(super) const DECISIONS: [&str; 4] = ["approve", "review", "challenge", "decline"];
 
 impl Model {
-    pub(in crate::sim) fn new(partition: u16, partitions: u16) -> Self {
-        Self { partition, partitions, ..Self::default() }
+    pub(in crate::sim) fn new(partition: u16, profile: &Profile) -> Self {
+        let (partitions, keeping) = (profile.partitions, profile.keeping);
+        Self { partition, partitions, keeping, ..Self::default() }
     }
 
     /// The engine version in force.
@@ -139,6 +155,17 @@ impl Model {
 
     pub(in crate::sim) fn decisions(&self) -> usize {
         self.decided.len()
+    }
+
+    /// How long anything is kept.
+    pub(in crate::sim) fn retention(&self) -> Retention {
+        self.keeping.retention
+    }
+
+    /// Decisions that are still there at a clock.
+    pub(in crate::sim) fn decisions_at(&self, clock: i64) -> usize {
+        let kept = self.keeping.retention.decision_ms;
+        self.decided.iter().filter(|decided| clock - decided.decided_at < kept).count()
     }
 
     /// Puts an output behind those of its topic.
@@ -173,10 +200,15 @@ pub(super) struct Request {
 }
 
 impl OrganizationModel {
-    /// Every entity that was counted: its kind and value.
-    pub(in crate::sim) fn counted(&self) -> BTreeSet<(String, String)> {
-        let entities = self.events.iter().flat_map(|event| &event.entities);
-        entities.map(|(kind, value)| ((*kind).to_owned(), value.clone())).collect()
+    /// Every entity that is known at a clock, its last event not longer ago than that: kind, value, and up
+    /// to where its events are not counted any more.
+    pub(in crate::sim) fn known(
+        &self,
+        clock: i64,
+        kept_ms: i64,
+    ) -> impl Iterator<Item = (&'static str, &str, i64)> {
+        let known = self.lives.iter().filter(move |(_, life)| clock - life.last < kept_ms);
+        known.map(|((kind, value), life)| (*kind, value.as_str(), life.floor))
     }
 
     /// The token of an entity, as decisions showed it.
@@ -185,11 +217,16 @@ impl OrganizationModel {
         token.map(String::as_str)
     }
 
-    /// The events of an entity by time, and as they are in the log where times are equal: time, offset,
+    /// The events of an entity later than `floor`, by time, and as they are in the log where times are equal: time, offset,
     /// amount, currency, severity.
-    pub(in crate::sim) fn postings(&self, kind: &str, value: &str) -> Vec<(i64, u64, i64, String, usize)> {
+    pub(in crate::sim) fn postings(
+        &self,
+        kind: &str,
+        value: &str,
+        floor: i64,
+    ) -> Vec<(i64, u64, i64, String, usize)> {
         let of = |event: &&Event| event.entities.iter().any(|entity| entity.0 == kind && entity.1 == value);
-        let events = self.events.iter().filter(of);
+        let events = self.events.iter().filter(of).filter(|event| event.at > floor);
         let mut postings: Vec<_> = events
             .map(|event| (event.at, event.offset, event.amount, event.currency.clone(), event.decision))
             .collect();
@@ -197,11 +234,18 @@ impl OrganizationModel {
         postings
     }
 
-    pub(in crate::sim) fn sessions(&self) -> usize {
-        self.sessions.len()
+    /// Events that are still there at a clock.
+    pub(in crate::sim) fn events(&self, clock: i64, kept_ms: i64) -> usize {
+        self.events.iter().filter(|event| clock - event.at < kept_ms).count()
     }
 
-    pub(in crate::sim) fn entries(&self) -> usize {
-        self.idempotency.len()
+    /// Sessions that are still there at a clock.
+    pub(in crate::sim) fn sessions(&self, clock: i64, kept_ms: i64) -> usize {
+        self.sessions.values().filter(|session| clock - session.at < kept_ms).count()
+    }
+
+    /// Requests that are still known at a clock.
+    pub(in crate::sim) fn entries(&self, clock: i64, kept_ms: i64) -> usize {
+        self.idempotency.values().filter(|entry| clock - entry.at < kept_ms).count()
     }
 }

@@ -4,16 +4,23 @@
 //! Only the head's owner changes it, one event at a time. An event that is not older than any before it
 //! is appended; a late one is inserted at its time. A page that a call needs and that is not in memory is
 //! an [`Absent`], before anything was changed.
+//!
+//! Nothing is kept for ever: below the head's *floor* there is nothing, whatever a page may still hold.
+//! `prune` raises it.
 
 use crate::base::currency::Currency;
 use crate::base::time::Ms;
 use crate::state::codec::{BadRow, Decoder, Encoder};
+use crate::state::velocity::memo::{Memo, Place};
 use crate::state::velocity::posting::{Posting, Run};
 use crate::state::velocity::summary::Summary;
 use crate::state::velocity::tally::{Counts, Tally};
 use std::sync::Arc;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The form before heads had a floor.
+const WITHOUT_FLOOR: u8 = 1;
+const PAGE_VERSION: u8 = 1;
 /// Postings in the head before the oldest move to a page.
 const TAIL_MAX: usize = 64;
 /// Postings that move at once.
@@ -55,51 +62,47 @@ pub struct PageEntry {
 }
 
 /// The head of an entity's postings.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Head {
     /// Time of the earliest event.
-    first: Ms,
+    pub(super) first: Ms,
     /// Time of the latest event.
-    last: Ms,
+    pub(super) last: Ms,
     /// Events ever counted.
-    events: u64,
+    pub(super) events: u64,
     /// The number of the next page.
     next_page: u64,
+    /// Events at this time and before are not counted any more; only ever grows.
+    pub(super) floor: Ms,
     /// Pages in the order of time; shared between copies, for it is long where an entity is busy.
-    pages: Arc<Vec<PageEntry>>,
+    pub(super) pages: Arc<Vec<PageEntry>>,
     /// The newest postings, behind those of every page.
-    tail: Run,
+    pub(super) tail: Run,
     /// Windows asked before; changes no answer and is not stored.
-    memo: Vec<Memo>,
+    pub(super) memo: Vec<Memo>,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self {
+            first: Ms(0),
+            last: Ms(0),
+            events: 0,
+            next_page: 0,
+            floor: Ms(i64::MIN),
+            pages: Arc::default(),
+            tail: Run::default(),
+            memo: Vec::new(),
+        }
+    }
 }
 
 /// The memo is left out: it changes no answer.
 impl PartialEq for Head {
     fn eq(&self, other: &Self) -> bool {
-        (self.first, self.last, self.events, self.next_page)
-            == (other.first, other.last, other.events, other.next_page)
-            && self.pages == other.pages
-            && self.tail == other.tail
+        let numbers = |head: &Self| (head.first, head.last, head.events, head.next_page, head.floor);
+        numbers(self) == numbers(other) && self.pages == other.pages && self.tail == other.tail
     }
-}
-
-/// A place between postings: a page's index, or the tail's, and the postings before it there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    /// Index in the list of pages; its length stands for the tail.
-    run: usize,
-    at: usize,
-}
-
-/// What a window held when it was last asked for.
-#[derive(Debug, Clone)]
-struct Memo {
-    window_ms: i64,
-    /// Where the window began: `tally` holds every posting later than this and no other.
-    edge: Ms,
-    /// The first posting later than the edge.
-    start: Place,
-    tally: Tally,
 }
 
 impl Head {
@@ -115,7 +118,8 @@ impl Head {
         (self.events > 0).then_some(self.last)
     }
 
-    /// What the events in `(end - window, end]` add up to, money in `currency`.
+    /// What the events in `(end - window, end]` that are later than the floor add up to, money in
+    /// `currency`.
     ///
     /// # Errors
     /// A page must be read first.
@@ -129,7 +133,7 @@ impl Head {
         if self.events == 0 {
             return Ok(Counts::default());
         }
-        let edge = end.plus(-window_ms);
+        let edge = end.plus(-window_ms).max(self.floor);
         if end < self.last {
             return Ok(self.between(edge, end, pages)?.counts(currency));
         }
@@ -190,7 +194,8 @@ impl Head {
         Ok(tally)
     }
 
-    /// Time of the latest event not later than `at`.
+    /// Time of the latest event not later than `at`: the latest of all, however old, or one later than the
+    /// floor.
     ///
     /// # Errors
     /// A page must be read first.
@@ -200,6 +205,9 @@ impl Head {
         }
         if at >= self.last {
             return Ok(Some(self.last));
+        }
+        if at <= self.floor {
+            return Ok(None);
         }
         if let Some(posting) = self.tail.postings.iter().rev().find(|posting| posting.at <= at) {
             return Ok(Some(posting.at));
@@ -212,7 +220,8 @@ impl Head {
             return Ok(Some(entry.summary.last));
         }
         let run = pages.page(entry.number)?;
-        Ok(run.postings.iter().rev().find(|posting| posting.at <= at).map(|posting| posting.at))
+        let before = run.postings.iter().rev().map(|posting| posting.at).find(|before| *before <= at);
+        Ok(before.filter(|before| *before > self.floor))
     }
 
     /// Counts an event. Returns the pages that changed.
@@ -221,7 +230,9 @@ impl Head {
     /// A page must be read first; nothing was changed.
     pub fn insert(&mut self, posting: Posting, pages: &impl Pages) -> Result<Vec<PageWrite>, Absent> {
         let late = self.pages.last().is_some_and(|entry| posting.at < entry.summary.last);
-        let writes = if late {
+        let writes = if posting.at <= self.floor {
+            Vec::new()
+        } else if late {
             self.insert_in_page(posting, pages)?
         } else {
             let room = |entry: &&PageEntry| entry.summary.count <= PAGE_FILL;
@@ -302,9 +313,10 @@ impl Head {
         Ok(runs)
     }
 
-    /// The pages that asking for `windows` at `at` and then counting an event there will read, as far as
-    /// can be told now.
-    pub fn wants(&self, at: Ms, windows: &[i64]) -> Vec<u64> {
+    /// The pages that asking for `windows` at `at` and then counting an event there will read once nothing
+    /// is kept at or below `horizon`, as far as can be told now.
+    pub fn wants(&self, at: Ms, horizon: Ms, windows: &[i64]) -> Vec<u64> {
+        let floor = self.floor.max(horizon);
         let mut wanted = Vec::new();
         let mut want = |index: usize| {
             if let Some(entry) = self.pages.get(index)
@@ -318,7 +330,10 @@ impl Head {
             self.pages.get(index).is_some_and(|entry| entry.summary.first <= edge).then_some(index)
         };
         for window_ms in windows {
-            cut_at(at.plus(-window_ms)).into_iter().for_each(&mut want);
+            cut_at(at.plus(-window_ms).max(floor)).into_iter().for_each(&mut want);
+        }
+        if at <= floor {
+            return wanted;
         }
         if at < self.last {
             cut_at(at).into_iter().for_each(&mut want);
@@ -328,7 +343,7 @@ impl Head {
             Some(entry) if at < entry.summary.last => {
                 want(self.pages.partition_point(|entry| entry.summary.last <= at));
             }
-            Some(_) if self.tail.postings.len() >= TAIL_MAX => want(last),
+            Some(entry) if entry.summary.last > floor && self.tail.postings.len() >= TAIL_MAX => want(last),
             Some(_) | None => {}
         }
         wanted
@@ -384,6 +399,7 @@ impl Head {
         out.time(self.last);
         out.number(self.events);
         out.number(self.next_page);
+        out.time(self.floor);
         out.count(self.pages.len());
         for entry in self.pages.iter() {
             out.number(entry.number);
@@ -399,11 +415,12 @@ impl Head {
     /// The bytes are damaged or of no known version.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadRow> {
         let (version, mut input) = Decoder::versioned(bytes)?;
-        if version != VERSION {
+        if ![VERSION, WITHOUT_FLOOR].contains(&version) {
             return Err(input.bad("a head of a known version"));
         }
         let (first, last) = (input.time()?, input.time()?);
         let (events, next_page) = (input.number()?, input.number()?);
+        let floor = if version == WITHOUT_FLOOR { Ms(i64::MIN) } else { input.time()? };
         let count = input.count(9)?;
         let mut pages = Vec::with_capacity(count);
         for _ in 0..count {
@@ -411,51 +428,27 @@ impl Head {
         }
         let tail = Run::decode(&mut input)?;
         input.end()?;
-        Ok(Self { first, last, events, next_page, pages: Arc::new(pages), tail, memo: Vec::new() })
+        Ok(Self { first, last, events, next_page, floor, pages: Arc::new(pages), tail, memo: Vec::new() })
     }
 }
 
-impl Memo {
-    /// Moves the window's beginning to `edge`, taking out what leaves it.
-    fn advance(
-        &mut self,
-        edge: Ms,
-        entries: &[PageEntry],
-        tail: &Run,
-        pages: &impl Pages,
-    ) -> Result<(), Absent> {
-        while let Some(entry) = entries.get(self.start.run).filter(|entry| entry.summary.first <= edge) {
-            let leaves_whole = entry.summary.last <= edge;
-            if leaves_whole && self.start.at == 0 {
-                self.tally.remove_page(&entry.summary);
-            } else {
-                self.drop_until(edge, pages.page(entry.number)?);
-            }
-            if !leaves_whole {
-                break;
-            }
-            self.start = Place { run: self.start.run + 1, at: 0 };
-            self.edge = entry.summary.last;
-        }
-        if self.start.run >= entries.len() {
-            self.drop_until(edge, tail);
-        }
-        self.edge = edge;
-        Ok(())
+/// The time of the latest event of a stored head.
+///
+/// # Errors
+/// The bytes are damaged or of no known version.
+pub(in crate::state) fn peek_last(bytes: &[u8]) -> Result<Ms, BadRow> {
+    let (version, mut input) = Decoder::versioned(bytes)?;
+    if ![VERSION, WITHOUT_FLOOR].contains(&version) {
+        return Err(input.bad("a head of a known version"));
     }
-
-    fn drop_until(&mut self, edge: Ms, run: &Run) {
-        for posting in run.postings.iter().skip(self.start.at).take_while(|posting| posting.at <= edge) {
-            self.tally.remove(posting);
-            self.start.at += 1;
-        }
-    }
+    input.time()?;
+    input.time()
 }
 
 /// The stored value of a page.
 #[must_use]
 pub fn encode_page(run: &Run) -> Vec<u8> {
-    let mut out = Encoder::versioned(VERSION);
+    let mut out = Encoder::versioned(PAGE_VERSION);
     run.encode(&mut out);
     out.finish()
 }
@@ -466,7 +459,7 @@ pub fn encode_page(run: &Run) -> Vec<u8> {
 /// The bytes are damaged or of no known version.
 pub fn decode_page(bytes: &[u8]) -> Result<Run, BadRow> {
     let (version, mut input) = Decoder::versioned(bytes)?;
-    if version != VERSION {
+    if version != PAGE_VERSION {
         return Err(input.bad("a page of a known version"));
     }
     let run = Run::decode(&mut input)?;

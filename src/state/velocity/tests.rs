@@ -32,6 +32,17 @@ impl Disk {
         }
     }
 
+    fn remove(&mut self, number: u64) {
+        self.pages.remove(&number);
+        self.loaded.remove(&number);
+    }
+
+    /// Loses pages, as a store that sifts does.
+    fn lose(&mut self, is_gone: impl Fn(&Run) -> bool) {
+        self.pages.retain(|_, bytes| !is_gone(&decode_page(bytes).unwrap()));
+        self.loaded.retain(|_, run| !is_gone(run));
+    }
+
     fn load(&mut self, number: u64) {
         self.loaded.insert(number, decode_page(&self.pages[&number]).unwrap());
     }
@@ -104,7 +115,7 @@ fn check_life(seed: u64, events: u64, late: u64, forget_every: u64) {
     let mut all: Vec<Posting> = Vec::new();
     for event in 0..events {
         let posting = life.next(event);
-        let asked = head.wants(posting.at, &windows);
+        let asked = head.wants(posting.at, Ms(i64::MIN), &windows);
         if event % 3 == 0 {
             asked.into_iter().for_each(|number| disk.load(number));
         }
@@ -133,6 +144,93 @@ fn check_life(seed: u64, events: u64, late: u64, forget_every: u64) {
     assert_eq!(head.postings(&disk).unwrap(), all);
     assert_eq!(head.last(), all.last().map(|posting| posting.at));
     assert_eq!(head.first(), all.first().map(|posting| posting.at));
+}
+
+/// A life in which nothing counts for longer than `kept_ms`, one after the other as it is told; what has
+/// gone by then may be missing in the store as well.
+fn check_forgetful_life(seed: u64, events: u64, late: u64, kept_ms: &[i64]) {
+    let windows = [400, 60_000, 333_333, 10_000_000_000];
+    let mut life = Life { random: ChaCha8Rng::seed_from_u64(seed), now: 1_000_000, late };
+    let (mut head, mut disk) = (Head::default(), Disk::default());
+    let mut all: Vec<Posting> = Vec::new();
+    let (mut floor, mut most_pages) = (i64::MIN, 0);
+    for event in 0..events {
+        let posting = life.next(event);
+        let kept =
+            kept_ms[usize::try_from(event).unwrap() * kept_ms.len() / usize::try_from(events).unwrap()];
+        floor = floor.max(life.now - kept);
+        if event % 2 == 0 {
+            disk.lose(|run| run.postings.iter().all(|posting| posting.at.0 <= floor));
+        }
+        for number in head.wants(posting.at, Ms(floor), &windows) {
+            assert!(disk.pages.contains_key(&number), "seed {seed} event {event}: it wants a page of no use");
+        }
+        for gone in head.prune(Ms(floor)) {
+            disk.remove(gone);
+        }
+        assert_eq!(head.floor(), Ms(floor));
+        let counted: Vec<Posting> = all.iter().filter(|posting| posting.at.0 > floor).copied().collect();
+        for window_ms in windows {
+            let (at, currency) = (posting.at, posting.currency);
+            let found = disk.with_pages(&mut head, |head, disk| head.count(at, window_ms, currency, disk));
+            let due = naive(&counted, at, window_ms, currency);
+            assert_eq!(found, due, "seed {seed} event {event} window {window_ms}");
+            let lost = naive(&all, at, window_ms, currency) != due;
+            assert!(!lost || head.is_cut(at, window_ms), "seed {seed} event {event}: it is not told");
+        }
+        let before = disk.with_pages(&mut head, |head, disk| head.previous(posting.at, disk));
+        let newest = all.iter().map(|posting| posting.at).max().filter(|newest| *newest <= posting.at);
+        let earlier = counted.iter().map(|other| other.at).filter(|at| *at <= posting.at).max();
+        assert_eq!(before, newest.or(earlier), "seed {seed} event {event}");
+        let writes = disk.with_pages(&mut head, |head, disk| head.insert(posting, disk));
+        disk.write(writes);
+        all.push(posting);
+        if event % 29 == 0 {
+            head = Head::decode(&head.encode()).unwrap();
+            disk.loaded.clear();
+        }
+        most_pages = most_pages.max(head.page_numbers().count());
+        assert!(head.page_numbers().all(|number| disk.pages.contains_key(&number)));
+        assert_eq!(disk.pages.len(), head.page_numbers().count(), "a page that nobody lists");
+    }
+    assert_eq!(head.last(), all.iter().map(|posting| posting.at).max());
+    assert_eq!(head.first(), all.iter().map(|posting| posting.at).min());
+    assert!(most_pages > 2 && most_pages < 12, "{most_pages} pages of {events} events");
+}
+
+#[test]
+fn windows_end_where_nothing_is_kept_any_more() {
+    for seed in 20..26 {
+        check_forgetful_life(seed, 3_000, 0, &[700_000]);
+        check_forgetful_life(seed, 3_000, 10, &[700_000]);
+    }
+}
+
+#[test]
+fn what_was_forgotten_stays_so_when_more_is_kept() {
+    for seed in 30..36 {
+        check_forgetful_life(seed, 3_000, 8, &[700_000, 350_000, 1_000_000]);
+    }
+}
+
+#[test]
+fn an_event_older_than_what_is_kept_is_known_of_and_not_counted() {
+    let mut head = Head::default();
+    let disk = Disk::default();
+    let currency = Currency::from_code("MXN").unwrap();
+    let outcome = Outcome { decision: Decision::Approve, failed: false };
+    let posting = |at| Posting { at: Ms(at), amount: 5, currency, outcome, event: Offset(0) };
+    head.prune(Ms(5_000));
+    for at in [5_000, 4_000] {
+        assert_eq!(head.insert(posting(at), &disk), Ok(vec![]));
+    }
+    assert_eq!((head.first(), head.last()), (Some(Ms(4_000)), Some(Ms(5_000))));
+    assert_eq!(head.count(Ms(5_500), 90_000, currency, &disk).unwrap().count, 0);
+    assert_eq!(head.previous(Ms(5_500), &disk), Ok(Some(Ms(5_000))), "when it was last seen is known");
+    assert_eq!(head.previous(Ms(4_500), &disk), Ok(None));
+    assert!(head.is_cut(Ms(5_500), 501) && !head.is_cut(Ms(5_500), 500));
+    head.insert(posting(5_001), &disk).unwrap();
+    assert_eq!(head.count(Ms(5_500), 90_000, currency, &disk).unwrap().count, 1);
 }
 
 #[test]

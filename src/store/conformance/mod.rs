@@ -4,16 +4,24 @@ mod files;
 
 use super::memory::{CommitFault, Folder};
 use super::rocks::{Options, Resources, RocksStore};
-use super::{Row, Store, StoreError, Write};
+use super::{Row, Sieve, Store, StoreError, Write};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use tempfile::TempDir;
+
+/// Lets a store drop what it may.
+type Sift = Box<dyn Fn()>;
 
 /// Where a store is kept.
 trait Place {
-    fn open(&self) -> Result<Box<dyn Store>, StoreError>;
+    fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        self.open_with(Sieve::none()).map(|(store, _)| store)
+    }
+    /// With what lets the store sift.
+    fn open_with(&self, sieve: Sieve) -> Result<(Arc<dyn Store>, Sift), StoreError>;
     /// What a crash would leave now, whoever has the store open.
     fn copy(&self) -> Box<dyn Place>;
 }
@@ -30,9 +38,11 @@ impl Rocks {
 }
 
 impl Place for Rocks {
-    fn open(&self) -> Result<Box<dyn Store>, StoreError> {
-        let options = Options { compact: false, ..Options::default() };
-        Ok(Box::new(RocksStore::open(self.folder.path(), &self.resources, &options)?))
+    fn open_with(&self, sieve: Sieve) -> Result<(Arc<dyn Store>, Sift), StoreError> {
+        let options = Options { compact: false, sieve, ..Options::default() };
+        let store = Arc::new(RocksStore::open(self.folder.path(), &self.resources, &options)?);
+        let sifted = Arc::clone(&store);
+        Ok((store, Box::new(move || sifted.compact())))
     }
 
     fn copy(&self) -> Box<dyn Place> {
@@ -43,8 +53,9 @@ impl Place for Rocks {
 }
 
 impl Place for Folder {
-    fn open(&self) -> Result<Box<dyn Store>, StoreError> {
-        Ok(Box::new(Folder::open(self)?))
+    fn open_with(&self, sieve: Sieve) -> Result<(Arc<dyn Store>, Sift), StoreError> {
+        let folder = self.clone();
+        Ok((Arc::new(Folder::open(self)?), Box::new(move || folder.sift(&sieve))))
     }
 
     fn copy(&self) -> Box<dyn Place> {
@@ -233,6 +244,57 @@ fn any_history_is_as_in_a_map() {
             assert_eq!(store.read(&keys), Ok(expected));
             assert_eq!(store.checkpoint(), Ok(Some(round.to_le_bytes().to_vec())));
         }
+    });
+}
+
+/// A row may go once its value is not above the checkpoint's number.
+fn by_number() -> Sieve {
+    Sieve::new(|checkpoint| {
+        let number = checkpoint.first().copied().unwrap_or_default();
+        Box::new(move |key, value| key != b"stays" && value.first().is_some_and(|value| *value <= number))
+    })
+}
+
+#[test]
+fn what_the_sieve_lets_go_may_be_dropped_and_nothing_else() {
+    each(|place| {
+        let (store, sift) = place.open_with(by_number()).unwrap();
+        let rows = || vec![put(b"a", &[1]), put(b"b", &[2]), put(b"c", &[3]), put(b"stays", &[0])];
+        store.commit(rows(), &[0]).unwrap();
+        sift();
+        assert_eq!(store.scan(b"", None, 9).unwrap().len(), 4, "nothing is due");
+        store.commit(vec![put(b"b", &[9])], &[2]).unwrap();
+        sift();
+        let found = store.scan(b"", None, 9).unwrap();
+        assert_eq!(found, [row(b"b", &[9]), row(b"c", &[3]), row(b"stays", &[0])]);
+        assert_eq!(read(&*store, &[b"a", b"b"]), [None, Some(vec![9])]);
+        store.commit(vec![put(b"c", &[1])], &[3]).unwrap();
+        sift();
+        assert_eq!(read(&*store, &[b"c"]), [None], "what it was before does not come back");
+        assert_eq!(store.checkpoint(), Ok(Some(vec![3])));
+        drop((store, sift));
+        let (store, sift) = place.open_with(by_number()).unwrap();
+        store.commit(vec![put(b"d", &[3]), put(b"e", &[4])], &[3]).unwrap();
+        sift();
+        assert_eq!(read(&*store, &[b"b", b"c", b"d", b"e"]), [Some(vec![9]), None, None, Some(vec![4])]);
+    });
+}
+
+#[test]
+fn nothing_goes_before_its_checkpoint_is_durable() {
+    each(|place| {
+        let (store, sift) = place.open_with(by_number()).unwrap();
+        sift();
+        store.commit(vec![put(b"a", &[1])], &[0]).unwrap();
+        drop((store, sift));
+        let (store, sift) = place.open_with(by_number()).unwrap();
+        sift();
+        assert_eq!(read(&*store, &[b"a"]), [Some(vec![1])], "the checkpoint in force is the stored one");
+        store.commit(vec![], &[1]).unwrap();
+        drop((store, sift));
+        let (store, sift) = place.open_with(by_number()).unwrap();
+        sift();
+        assert_eq!(read(&*store, &[b"a"]), [None]);
     });
 }
 

@@ -6,7 +6,7 @@ mod folders;
 
 pub use folders::Folders;
 
-use crate::store::{Export, Row, Store, StoreError, Write};
+use crate::store::{Export, Row, Sieve, Store, StoreError, Write};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -71,6 +71,13 @@ impl Folder {
     #[must_use]
     pub fn content(&self) -> Content {
         self.inner().content.clone()
+    }
+
+    /// Drops every row that `sieve` lets go under the checkpoint in force; also while a store is open.
+    pub fn sift(&self, sieve: &Sieve) {
+        let content = &mut self.inner().content;
+        let drops = sieve.under(content.checkpoint.as_deref());
+        content.rows.retain(|key, value| !drops(key, value));
     }
 
     /// Lets the next commit fail.

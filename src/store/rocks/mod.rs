@@ -11,6 +11,7 @@
 
 mod error;
 mod export;
+mod filter;
 mod folders;
 mod look;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod tune;
 
 use crate::store::{Export, Row, Store, StoreError, Write};
 use error::map;
+use filter::{Filters, InForce};
 pub use folders::RocksStores;
 pub use look::{File, Look, Verified, verify};
 use rocksdb::{ColumnFamily, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, FlushOptions, IteratorMode};
@@ -41,6 +43,7 @@ pub struct RocksStore {
     options: Options,
     /// How many copies were made.
     exports: AtomicU64,
+    in_force: InForce,
     /// Why nothing may be done any more: a failed write leaves rows in memory that are not durable.
     failed: OnceLock<String>,
 }
@@ -59,14 +62,25 @@ impl RocksStore {
     pub fn open(folder: &Path, resources: &Resources, options: &Options) -> Result<Self, StoreError> {
         let known = is_there(folder)?;
         std::fs::create_dir_all(folder).map_err(|error| io(folder, &error))?;
+        let in_force = InForce::default();
         let opened = tune::database(resources, options).and_then(|mut tuned| {
             tuned.create_if_missing(!known);
+            let filters = Filters { sieve: options.sieve.clone(), in_force: in_force.clone() };
+            tuned.set_compaction_filter_factory(filters);
             DB::open_cf_with_opts(&tuned, folder, [(DEFAULT_COLUMN_FAMILY_NAME, tuned.clone())])
         });
         let db = opened.map_err(|error| error::map_open(&error, folder, known))?;
         let (resources, options) = (resources.clone(), options.clone());
         let (exports, failed) = (AtomicU64::new(0), OnceLock::new());
-        Ok(Self { db, folder: folder.to_owned(), resources, options, exports, failed })
+        let store = Self { db, folder: folder.to_owned(), resources, options, exports, in_force, failed };
+        // Until here, and for good where it cannot be read, nothing is dropped.
+        store.in_force.set(store.checkpoint().ok().flatten());
+        Ok(store)
+    }
+
+    /// Merges all files, and drops what the sieve lets go. Takes as long as rewriting everything does.
+    pub fn compact(&self) {
+        self.db.compact_range(None::<&[u8]>, None::<&[u8]>);
     }
 
     fn map(&self, error: &rocksdb::Error) -> StoreError {
@@ -203,7 +217,7 @@ impl Store for RocksStore {
         let mut flush = FlushOptions::default();
         flush.set_wait(true);
         let done = self.db.write_opt(batch, &write).and_then(|()| self.db.flush_opt(&flush));
-        done.map_err(|error| {
+        done.map(|()| self.in_force.set(Some(checkpoint.to_vec()))).map_err(|error| {
             let mapped = self.map(&error);
             self.failed.get_or_init(|| format!("a checkpoint failed before: {mapped}"));
             mapped

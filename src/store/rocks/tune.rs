@@ -1,6 +1,7 @@
 //! How RocksDB is set: a machine of two cores, a flush every few seconds per partition, memory bounded for
 //! all partitions together.
 
+use crate::store::Sieve;
 use rocksdb::{
     BlockBasedOptions, Cache, DBCompressionType, DataBlockIndexType, Error, LogLevel, WriteBufferManager,
 };
@@ -58,11 +59,22 @@ pub struct Options {
     pub background_threads: i32,
     /// Whether files are merged as they come; off only where a test wants to find every file.
     pub compact: bool,
+    /// Which rows may be dropped where files are merged.
+    pub sieve: Sieve,
+    /// Seconds after which a file is merged though nothing was written to its keys, so that rows that may
+    /// be dropped go also where nobody writes any more.
+    pub sift_after_s: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { open_files: 128, background_threads: 2, compact: true }
+        Self {
+            open_files: 128,
+            background_threads: 2,
+            compact: true,
+            sieve: Sieve::none(),
+            sift_after_s: 86_400,
+        }
     }
 }
 
@@ -82,6 +94,7 @@ pub(super) fn database(resources: &Resources, options: &Options) -> Result<rocks
     tuned.set_max_open_files(options.open_files);
     tuned.set_max_file_opening_threads(1);
     tuned.set_max_background_jobs(options.background_threads);
+    tuned.set_periodic_compaction_seconds(options.sift_after_s);
     tuned.set_disable_auto_compactions(!options.compact);
     // A flush every 5 s: four of them are merged into the next level, and a store that lags behind takes
     // many more before it slows its writer down.

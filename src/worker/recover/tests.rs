@@ -200,3 +200,25 @@ fn another_genesis_in_the_log_is_nothing_to_a_checkpoint() {
     memory.trim(requests, Offset(3));
     assert_eq!(candidate().applied, None);
 }
+
+#[test]
+fn a_topic_that_was_trimmed_is_read_from_its_start() {
+    let memory = MemoryLog::auto_flush(1, Arc::new(ManualClock::new(Ms(0), 0)));
+    let log = memory.handle(Producer(1));
+    let events = TopicPartition::new(Topic::Events, Partition(0));
+    for (at, prev) in [("0", "-"), ("1", "0/0"), ("2", "1/0"), ("3", "2/0")] {
+        let mut record = Builder::new(b"", Some(b"{}")).unwrap();
+        record.header(header::POSITION, format!("0:{at}").as_bytes()).unwrap();
+        record.header(header::INDEX, b"0").unwrap();
+        record.header(header::PREV, prev.as_bytes()).unwrap();
+        log.append(events, vec![record.finish()], Box::new(|_| ())).unwrap();
+    }
+    let landed = |at: u64| Landed { output: format!("{at}/0").parse().unwrap(), at: Offset(at) };
+    for known in [0, 1, 3] {
+        assert_eq!(read_tail(&log, events, Some(landed(known))), Ok(Some(landed(3))));
+    }
+    memory.trim(events, Offset(2));
+    assert_eq!(read_tail(&log, events, Some(landed(1))), Ok(Some(landed(3))), "it goes on at the start");
+    memory.trim(events, Offset(4));
+    assert_eq!(read_tail(&log, events, Some(landed(3))), Ok(Some(landed(3))), "all of it is known");
+}

@@ -1,11 +1,11 @@
 //! A log in real files: the lock, retention, many threads, and a measurement.
 
 use crate::base::clock::{Clock, SystemClock};
-use crate::base::position::{Offset, Partition, Topic};
+use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::base::signal::Signal;
 use crate::log::conformance::{answer, append, clock, of, read_from};
-use crate::log::embedded::{EmbeddedLog, Options, Trim, scan, verify};
-use crate::log::{Assignment, Bounds, Log, LogError, PollLimit};
+use crate::log::embedded::{EmbeddedLog, Held, Options, Trim, scan, verify};
+use crate::log::{Assignment, Bounds, Log, LogError, PollLimit, Readers};
 use bytes::Bytes;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,6 +45,43 @@ fn one_member_gains_everything_and_loses_nothing() {
     assert!(member.poll().is_none());
 }
 
+/// All that may go, with what is needed of some partitions.
+fn but_for(needed: &[(TopicPartition, u64)]) -> Trim {
+    let topics = Topic::ALL.into_iter().flat_map(|topic| (0..2).map(move |partition| of(topic, partition)));
+    let needed = topics.map(|any| {
+        let from = needed.iter().find(|(named, _)| *named == any).map_or(u64::MAX, |(_, from)| *from);
+        (any, Offset(from))
+    });
+    Trim {
+        needed: needed.collect(),
+        unread: vec![],
+        older_than: crate::base::time::Ms(i64::MAX),
+        max_bytes: u64::MAX,
+    }
+}
+
+#[test]
+fn a_reader_that_is_overrun_is_told_at_its_next_read() {
+    let folder = TempDir::new().unwrap();
+    let at = of(Topic::Requests, 0);
+    let log = open(folder.path(), 500).unwrap();
+    for n in 0..30_u8 {
+        answer(&append(&log, at, &[&[n; 100]])).unwrap();
+    }
+    let readers = Readers::default();
+    let mark = readers.register("rollup", at, Offset(4));
+    let mut reader = log.reader(at, Offset(4)).unwrap();
+    let trim = |max_bytes| Trim { unread: readers.unread(), max_bytes, ..but_for(&[]) };
+    let waits = log.trim(&trim(u64::MAX)).unwrap();
+    assert_eq!((waits.held, waits.overrun.len()), (Held::Readers(readers.unread()), 0));
+    assert_eq!(reader.poll(PollLimit { records: 1, bytes: 1 }).unwrap()[0].offset, Offset(4));
+    let room = log.trim(&trim(1_500)).unwrap();
+    assert!(room.left_bytes <= 1_500 && room.overrun == readers.unread(), "{room:?}");
+    assert!(matches!(reader.poll(SOME), Err(LogError::OutOfRange { wanted: Offset(5), .. })));
+    mark.reached(Offset(30));
+    assert_eq!(log.trim(&trim(u64::MAX)).unwrap().held, Held::Nothing);
+}
+
 #[test]
 fn what_is_trimmed_is_gone_and_bounds_stay() {
     let folder = TempDir::new().unwrap();
@@ -55,8 +92,13 @@ fn what_is_trimmed_is_gone_and_bounds_stay() {
     }
     let mut late = log.reader(one, Offset(0)).unwrap();
     assert_eq!(log.trim(&Trim::default()).unwrap().segments, 0);
-    let below = Some(vec![(one, Offset(12)), (two, Offset(5))]);
-    let trimmed = log.trim(&Trim { below, older_than: None }).unwrap();
+    let oldest = log.oldest().unwrap().unwrap();
+    let held = log.trim(&Trim::default()).unwrap();
+    assert_eq!(held.held, Held::Recovery(vec![two]));
+    let trimmed = log.trim(&but_for(&[(one, 12), (two, 5)])).unwrap();
+    assert_eq!(trimmed.held, Held::Recovery(vec![one]));
+    assert_eq!(trimmed.left_bytes + trimmed.bytes, held.left_bytes);
+    assert!(log.oldest().unwrap().unwrap() >= oldest);
     assert!(trimmed.segments > 1 && trimmed.bytes > 500, "{trimmed:?}");
     let check = |log: &EmbeddedLog| {
         let bounds = log.bounds(one).unwrap();
@@ -82,7 +124,7 @@ fn what_is_trimmed_is_gone_and_bounds_stay() {
     assert_eq!(check(&log), start);
     assert_eq!(answer(&append(&log, two, &[b"on"])).unwrap().first, Offset(5));
     // The segment that is written to stays, however old.
-    log.trim(&Trim { below: None, older_than: Some(crate::base::time::Ms(i64::MAX)) }).unwrap();
+    assert_eq!(log.trim(&but_for(&[])).unwrap().held, Held::Nothing);
     assert!(log.bounds(two).unwrap().end == Offset(6));
     assert_eq!(read_from(&log, two, 5, SOME).len(), 1);
 }
@@ -100,7 +142,7 @@ fn a_trim_that_a_crash_stopped_is_finished() {
         let path = entry.unwrap().path();
         std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
     }
-    log.trim(&Trim { below: Some(vec![(at, Offset(6))]), older_than: None }).unwrap();
+    log.trim(&but_for(&[(at, 6)])).unwrap();
     let start = log.bounds(at).unwrap().start;
     // The files are still there, but the log no longer counts on them.
     std::fs::copy(folder.path().join("log.meta"), copy.path().join("log.meta")).unwrap();
