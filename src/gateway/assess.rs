@@ -60,20 +60,17 @@ impl From<Refusal> for Stop {
 /// The route.
 pub(super) async fn post(State(gate): State<Arc<Gate>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if let Err(response) = answer::unless_json_is_taken(&parts.headers) {
-        return *response;
-    }
-    let identity = match auth::identify(&gate, &parts.uri, &parts.headers, NEED) {
-        Ok(identity) => identity,
-        Err(refusal) => return answer::refuse(&refusal),
+    let admission = match auth::admit(&gate, &parts, NEED) {
+        Ok(admission) => admission,
+        Err(response) => return *response,
     };
-    let mut response = match answered(&gate, &identity, &parts, body).await {
+    let mut response = match answered(&gate, &admission.identity, &parts, body).await {
         Ok(response) => response,
         Err(Stop::Refused(refusal)) => answer::refuse(&refusal),
         Err(Stop::Malformed) => answer::last(&body::malformed()),
         Err(Stop::Broken) => return answer::broken(),
     };
-    cors::allow(&mut response, &identity, &parts.headers);
+    admission.finish(&mut response, &parts.headers);
     response
 }
 
@@ -88,6 +85,9 @@ async fn answered(
     parts: &Parts,
     body: Body,
 ) -> Result<Response, Stop> {
+    if let Err(response) = answer::unless_json_is_taken(&parts.headers) {
+        return Ok(*response);
+    }
     if !gate.parts.partitions.takes(identity.member.partition, gate.options.bounds.lag_ms) {
         return Err(unavailable("the organization's partition is behind or not deciding").into());
     }

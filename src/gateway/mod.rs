@@ -18,6 +18,8 @@ mod directory;
 mod edge;
 mod exposition;
 mod health;
+mod host;
+mod limit;
 mod notes;
 mod options;
 mod pending;
@@ -40,6 +42,7 @@ use crate::log::Log;
 use crate::telemetry::Telemetry;
 use edge::Edge;
 use health::LogHealth;
+use limit::Addresses;
 use random::Random;
 use std::fmt;
 use std::sync::Arc;
@@ -76,6 +79,7 @@ struct Gate {
     parts: Parts,
     random: Random,
     log_health: LogHealth,
+    addresses: Addresses,
     /// Written by the accept loop when it stops, read by `readyz`.
     draining: AtomicBool,
 }
@@ -93,6 +97,7 @@ impl Gateway {
     pub fn new(options: Options, parts: Parts) -> Self {
         let gate = Arc::new(Gate {
             random: Random::new(Arc::clone(&parts.clock)),
+            addresses: Addresses::new(&options.installation_key, options.bounds.public_per_minute),
             options,
             parts,
             log_health: LogHealth::default(),

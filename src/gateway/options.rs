@@ -11,6 +11,8 @@ pub struct Options {
     pub installation_key: [u8; 32],
     /// Whether `?api_key=` is taken where a key is.
     pub query_api_key: bool,
+    /// Host names, in lower case, that keys work for; empty is any.
+    pub hosts: Vec<String>,
     /// Whether `/metrics` answers everyone.
     pub metrics_public: bool,
     /// The product's version.
@@ -28,6 +30,7 @@ impl Options {
         Self {
             installation_key,
             query_api_key: true,
+            hosts: Vec::new(),
             metrics_public: false,
             version: version.to_owned(),
             build: build.to_owned(),
@@ -61,6 +64,8 @@ pub struct Bounds {
     pub drain: Duration,
     /// Lag of a partition beyond which its requests are shed.
     pub lag_ms: u64,
+    /// Requests of one address a minute on routes that ask for no key.
+    pub public_per_minute: u32,
 }
 
 impl Default for Bounds {
@@ -74,6 +79,7 @@ impl Default for Bounds {
             other: Duration::from_secs(5),
             drain: Duration::from_secs(10),
             lag_ms: 1_000,
+            public_per_minute: 300,
         }
     }
 }

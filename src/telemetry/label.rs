@@ -110,6 +110,8 @@ labels! {
         VersionConflict = "VERSION_CONFLICT",
         PayloadTooLarge = "PAYLOAD_TOO_LARGE",
         UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE",
+        RateLimitExceeded = "RATE_LIMIT_EXCEEDED",
+        RateLimited = "RATE_LIMITED",
         Internal = "INTERNAL_ERROR",
         ServiceUnavailable = "SERVICE_UNAVAILABLE",
         RateLimitStoreUnavailable = "RATE_LIMIT_STORE_UNAVAILABLE",
