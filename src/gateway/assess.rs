@@ -31,7 +31,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::time::timeout;
 
 const NEED: Need = Need { checkout: true, permission: Permission::Assess };
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -117,8 +116,7 @@ async fn decided(
     let (request, idempotency_key) = read(body, &parts.headers)?;
     let peer = (identity.key.kind == KeyType::Checkout).then(|| Peer::of(&request, parts));
     let member = &identity.member;
-    let mut caller =
-        gate.parts.callers.register(&member.waiting).ok_or_else(|| unavailable("too many wait"))?;
+    let caller = gate.parts.callers.register(&member.waiting).ok_or_else(|| unavailable("too many wait"))?;
     let id = caller.id();
     let envelope = Envelope { id: &id, received_at, idempotency_key, headers: &parts.headers, peer };
     let content = record(gate, &member.record_key, &assess::canonical(&request), &envelope)
@@ -126,17 +124,17 @@ async fn decided(
     let handed = gate.parts.clock.elapsed();
     let durable = hand_over(gate, &caller, TopicPartition::new(Topic::Requests, member.partition), content)?;
     let left = gate.options.bounds.assess.saturating_sub(handed.saturating_sub(received));
-    match timeout(left, &mut caller.receiver).await {
-        Ok(Ok(Ok(reply))) => {
+    match caller.outcome(left).await {
+        Some(Ok(reply)) => {
             let durable = Duration::from_micros(durable.load(Ordering::Relaxed));
             let answered = gate.parts.clock.elapsed();
             Ok(render(reply, &Times { received, handed, durable, answered }))
         }
         // Told by the log: nothing was appended.
-        Ok(Ok(Err(AppendError::Busy | AppendError::Full | AppendError::TooLarge))) => {
+        Some(Err(AppendError::Busy | AppendError::Full | AppendError::TooLarge)) => {
             Err(unavailable("the log takes nothing now"))
         }
-        Ok(Ok(Err(AppendError::Closed(_))) | Err(_)) | Err(_) => {
+        Some(Err(AppendError::Closed(_))) | None => {
             let message = "no decision in time; it may still be made: retry with the same idempotency key";
             Err(Refusal::new(ErrorCode::AssessTimeout, message))
         }

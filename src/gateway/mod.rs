@@ -20,12 +20,15 @@ mod exposition;
 mod health;
 mod host;
 mod limit;
+mod linger;
 mod notes;
 mod options;
+mod pace;
 mod pending;
 mod random;
 mod router;
 mod shed;
+mod tls;
 mod watched;
 
 #[cfg(test)]
@@ -36,6 +39,7 @@ pub use notes::MetricNotes;
 pub use options::{Bounds, Options};
 pub use pending::{Callers, WAITING, WAITING_OF_ONE};
 pub use shed::{Partitions, Seen};
+pub use tls::{Tls, TlsFault};
 
 use crate::base::clock::Clock;
 use crate::log::Log;

@@ -8,6 +8,7 @@ mod bootstrap;
 mod config;
 mod data;
 mod demo;
+mod files;
 mod genesis;
 mod installation;
 mod raw;
@@ -17,9 +18,11 @@ mod states;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod tls;
 
-pub use config::{Config, Fault, KEYS, Known, Resolved, Shown, duration, resolve};
+pub use config::{Config, Fault, KEYS, Known, Resolved, Shown, TlsFiles, duration, resolve};
 pub use data::Data;
 pub use raw::{Flag, Written};
 pub use serve::{Failure, Start, build, serve, version};
 pub use stop::Stop;
+pub use tls::check;

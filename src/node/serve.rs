@@ -3,7 +3,7 @@
 use crate::base::clock::Clock;
 use crate::base::murmur2::partition_of;
 use crate::base::position::{Topic, TopicPartition};
-use crate::gateway::{self, Callers, Directory, Gateway, MetricNotes, Partitions};
+use crate::gateway::{self, Callers, Directory, Gateway, MetricNotes, Partitions, Tls};
 use crate::log::Log;
 use crate::log::embedded::EmbeddedLog;
 use crate::node::bootstrap::{self, Founding};
@@ -11,7 +11,8 @@ use crate::node::config::Config;
 use crate::node::data::Data;
 use crate::node::installation::{self, InstallationKey};
 use crate::node::roster::Roster;
-use crate::node::{Stop, demo, genesis};
+use crate::node::stop::HangUp;
+use crate::node::{Stop, demo, files, genesis, tls};
 use crate::shard::engine::{Engines, SHIPPED_VERSION};
 use crate::store::Store;
 use crate::store::rocks::{self, Resources, RocksStore};
@@ -85,14 +86,23 @@ pub fn serve(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
 
 async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) -> Result<(), Failure> {
     let mut stop = Stop::listen().map_err(|error| failed(&error))?;
+    let hang_up = HangUp::listen().map_err(|error| failed(&error))?;
+    let tls = tls::open(&start.config).map_err(|faults| {
+        Failure::Input(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })?;
+    if start.demo && tls.is_some() {
+        let why = "--demo sends its traffic in the clear: it goes without tls.cert and tls.key";
+        return Err(Failure::Input(why.to_owned()));
+    }
     let ground = Ground::lay(start)?;
     let listener = TcpListener::bind(start.config.listen).await;
     let listener = listener.map_err(|error| {
         Failure::Failed(format!("{} cannot be listened to: {error}", start.config.listen))
     })?;
     let at = listener.local_addr().map_err(|error| failed(&error))?;
-    let base_url = start.config.base_url.clone().unwrap_or_else(|| base_url(at));
-    let mut server = Server::start(start, ground, listener)?;
+    let base_url = start.config.base_url.clone().unwrap_or_else(|| base_url(at, tls.is_some()));
+    let mut server = Server::start(start, ground, listener, tls.clone())?;
+    let kept = tokio::spawn(tls::keep(tls, hang_up));
     tracing::info!(%base_url, data = %server.ground.data.path().display(), "started");
     let outcome = tokio::select! {
         outcome = server.attend(start, &base_url, announce) => outcome,
@@ -102,17 +112,18 @@ async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
         }
     };
     server.stop().await;
+    kept.abort();
     tracing::info!("stopped");
     outcome
 }
 
 /// A URL that reaches `at` from the same machine.
-pub(super) fn base_url(at: SocketAddr) -> String {
+pub(super) fn base_url(at: SocketAddr, secure: bool) -> String {
     let mut at = at;
     if at.ip().is_unspecified() {
         at.set_ip(if at.is_ipv6() { [0, 0, 0, 0, 0, 0, 0, 1].into() } else { [127, 0, 0, 1].into() });
     }
-    format!("http://{at}")
+    format!("http{}://{at}", if secure { "s" } else { "" })
 }
 
 /// What everything else stands on.
@@ -160,7 +171,12 @@ struct Server {
 }
 
 impl Server {
-    fn start(start: &Start, ground: Ground, listener: TcpListener) -> Result<Self, Failure> {
+    fn start(
+        start: &Start,
+        ground: Ground,
+        listener: TcpListener,
+        tls: Option<Arc<Tls>>,
+    ) -> Result<Self, Failure> {
         let clock = &start.clock;
         let log: Arc<dyn Log> = Arc::clone(&ground.log) as Arc<dyn Log>;
         let engines = Engines::shipped().map_err(|error| failed(&error))?;
@@ -191,10 +207,7 @@ impl Server {
         let partitions = Partitions::of_worker(worker.statuses());
         let parts =
             gateway::Parts { log, clock: Arc::clone(clock), partitions, callers, directory, telemetry };
-        let mut options = gateway::Options::new(*ground.key.bytes(), version(), build());
-        options.query_api_key = start.config.query_api_key;
-        options.metrics_public = start.config.metrics_public;
-        let gateway = Gateway::new(options, parts);
+        let gateway = Gateway::new(gateway_options(&start.config, &ground, tls), parts);
         let (close, closed) = oneshot::channel();
         let shutdown = async move { drop(closed.await) };
         let door = tokio::spawn(async move { gateway.serve(listener, shutdown).await });
@@ -304,6 +317,17 @@ impl Server {
         self.worker.stop();
         self.ground.log.close();
     }
+}
+
+/// What the gateway is to know of the configuration.
+fn gateway_options(config: &Config, ground: &Ground, tls: Option<Arc<Tls>>) -> gateway::Options {
+    let mut options = gateway::Options::new(*ground.key.bytes(), version(), build());
+    options.query_api_key = config.query_api_key;
+    options.hosts.clone_from(&config.hosts);
+    options.metrics_public = config.metrics_public;
+    options.tls = tls;
+    options.bounds.connections = files::room(options.bounds.connections, ground.log.partitions());
+    options
 }
 
 fn why(exit: Result<Exit, oneshot::error::RecvError>) -> Failure {

@@ -42,6 +42,7 @@ pub struct Telemetry {
     rule_errors: Counter,
     poisoned: Counter,
     connections: Gauge,
+    handshakes_failed: Counter,
     checkpoint_bytes: Gauge,
     assess: Distribution,
     decision: Distribution,
@@ -124,6 +125,7 @@ impl Telemetry {
             rule_errors: counter(&recorder, Metric::RuleErrors, &[]),
             poisoned: counter(&recorder, Metric::ShardPoisoned, &[]),
             connections: gauge(&recorder, Metric::HttpConnections, vec![]),
+            handshakes_failed: counter(&recorder, Metric::HttpHandshakesFailed, &[]),
             checkpoint_bytes: gauge(&recorder, Metric::CheckpointBytes, vec![]),
             assess: durations(Metric::AssessDuration)?,
             decision: durations(Metric::DecisionDuration)?,
@@ -202,6 +204,11 @@ impl Telemetry {
     /// A connection opened.
     pub fn connected(&self) {
         self.connections.increment(1.0);
+    }
+
+    /// A TLS handshake came to no end.
+    pub fn handshake_failed(&self) {
+        self.handshakes_failed.increment(1);
     }
 
     /// A connection closed.

@@ -3,9 +3,13 @@
 mod access;
 mod assess;
 mod connections;
+mod http2;
 mod json_suite;
 mod limits;
+mod odd;
 mod routes;
+mod shed;
+mod tls;
 
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::hash::{EntityKey, hmac_sha256};
