@@ -10,6 +10,7 @@
     reason = "tests stop at a surprise and say what they skip"
 )]
 
+mod crowd;
 mod data;
 mod faults;
 mod golden;
@@ -17,5 +18,6 @@ mod handbook;
 mod kill;
 mod prechecks;
 mod programs;
+mod secure;
 mod server;
 mod shard;

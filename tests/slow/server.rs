@@ -48,6 +48,10 @@ impl Server {
         self.child.id()
     }
 
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn key(&self, kind: &str) -> &str {
         self.bootstrap["keys"][kind].as_str().unwrap()
     }
@@ -86,7 +90,7 @@ impl Drop for Server {
     }
 }
 
-fn wait_for<T>(mut ready: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(mut ready: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + Duration::from_secs(30);
     loop {
         if let Some(value) = ready() {

@@ -83,6 +83,7 @@ impl Peer {
     /// A connection with these settings: identifier and value.
     async fn new(site: &Site, settings: &[(u16, u32)]) -> Self {
         let mut peer = Self(site.connect().await);
+        peer.0.set_nodelay(true).unwrap();
         let payload =
             settings.iter().map(|(id, value)| [&id.to_be_bytes()[..], &value.to_be_bytes()].concat());
         let settings = frame(SETTINGS, 0, 0, &payload.collect::<Vec<_>>().concat());
