@@ -27,12 +27,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// How often what has no voice of its own is looked at while the server starts.
 const LOOK: Duration = Duration::from_millis(2);
+/// Connections that may wait to be accepted, as far as the system allows.
+const BACKLOG: u32 = 4_096;
 /// How long a first start's records may take to come through.
 const FOUND_WITHIN: Duration = Duration::from_secs(30);
 
@@ -95,8 +97,7 @@ async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
         return Err(Failure::Input(why.to_owned()));
     }
     let ground = Ground::lay(start)?;
-    let listener = TcpListener::bind(start.config.listen).await;
-    let listener = listener.map_err(|error| {
+    let listener = listen(start.config.listen).map_err(|error| {
         Failure::Failed(format!("{} cannot be listened to: {error}", start.config.listen))
     })?;
     let at = listener.local_addr().map_err(|error| failed(&error))?;
@@ -115,6 +116,15 @@ async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
     kept.abort();
     tracing::info!("stopped");
     outcome
+}
+
+/// A listener whose queue holds a crowd that comes at once.
+fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if at.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Or a restart would find the address taken by connections that linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(at)?;
+    socket.listen(BACKLOG)
 }
 
 /// A URL that reaches `at` from the same machine.
