@@ -78,14 +78,13 @@ fn read(certificate: &Path, key: &Path) -> Result<ServerConfig, Vec<TlsFault>> {
         (chain, secret) => return Err(chain.err().into_iter().chain(secret.err()).collect()),
     };
     config(chain, secret).map_err(|error| {
-        vec![match error {
-            Error::InconsistentKeys(_) => {
-                TlsFault::Key(named(key, format!("is not the key of {}", certificate.display())))
-            }
-            Error::InvalidCertificate(error) => {
-                TlsFault::Certificate(named(certificate, format!("cannot be used: {error}")))
-            }
-            error => TlsFault::Key(named(key, format!("cannot be used: {error}"))),
+        let unusable = format!("cannot be used: {error}");
+        vec![if matches!(error, Error::InconsistentKeys(_)) {
+            TlsFault::Key(named(key, format!("is not the key of {}", certificate.display())))
+        } else if matches!(error, Error::InvalidCertificate(_)) {
+            TlsFault::Certificate(named(certificate, unusable))
+        } else {
+            TlsFault::Key(named(key, unusable))
         }]
     })
 }
@@ -111,9 +110,9 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 fn secret(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_slice(&bytes(path)?).map_err(|error| match error {
-        pem::Error::NoItemsFound => "holds no private key in PEM".to_owned(),
-        error => format!("is no PEM: {error}"),
+    PrivateKeyDer::from_pem_slice(&bytes(path)?).map_err(|error| {
+        let none = matches!(error, pem::Error::NoItemsFound);
+        if none { "holds no private key in PEM".to_owned() } else { format!("is no PEM: {error}") }
     })
 }
 

@@ -319,7 +319,8 @@ async fn an_idle_connection_is_told_before_it_is_closed() {
     let mut peer = Peer::new(&site, &[]).await;
     peer.get(1, "/health/livez").await;
     assert_eq!(peer.answer(1).await.0, OK);
-    let last = peer.rest().await.into_iter().filter_map(|frame| Some((frame.farewell()?, frame.3))).last();
+    let frames = peer.rest().await;
+    let last = frames.iter().rev().find_map(|frame| Some((frame.farewell()?, &frame.3)));
     let (code, farewell) = last.expect("a farewell");
     assert_eq!(
         (code, &farewell[..4]),
