@@ -3,6 +3,7 @@
 use crate::cli::Place;
 use crate::cli::ending::{Ending, Exit};
 use crate::cli::shell::Shell;
+use crate::node::check;
 use clap::Subcommand;
 use serde_json::json;
 
@@ -21,7 +22,10 @@ pub(super) enum Command {
 pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
     let resolved = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?;
     match command {
-        Command::Check => shell.line("the configuration is valid")?,
+        Command::Check => {
+            check(&resolved.config).map_err(|faults| Ending::inputs(&faults))?;
+            shell.line("the configuration is valid")?;
+        }
         Command::Show { json: true } => {
             let keys = resolved.shown.iter();
             let keys: Vec<_> =

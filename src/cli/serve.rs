@@ -5,7 +5,7 @@ use crate::base::clock::SystemClock;
 use crate::cli::Place;
 use crate::cli::ending::{Ending, Exit};
 use crate::cli::shell::Shell;
-use crate::node::{Failure, Flag, Notify, Start, serve};
+use crate::node::{Failure, Flag, Notify, Start, check, serve};
 use crate::telemetry::logging;
 use clap::Args;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
     let listen = arguments.listen.clone().map(|value| Flag { name: "--listen", key: "listen", value });
     let resolved = place.resolve(listen).map_err(|faults| Ending::inputs(&faults))?;
+    check(&resolved.config).map_err(|faults| Ending::inputs(&faults))?;
     let filter = std::env::var(logging::VARIABLE).ok();
     logging::start(filter.as_deref()).map_err(|error| Ending::input(&error))?;
     let named = |name| std::env::var(name).ok();

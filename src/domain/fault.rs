@@ -131,6 +131,10 @@ codes! {
         PayloadTooLarge = "PAYLOAD_TOO_LARGE",
         /// Not JSON by its content type.
         UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE",
+        /// The key has used up a limit of its own.
+        RateLimitExceeded = "RATE_LIMIT_EXCEEDED",
+        /// The address calls a public route too often.
+        RateLimited = "RATE_LIMITED",
         /// Something failed here.
         InternalError = "INTERNAL_ERROR",
         /// No payment is decided while the operator works.
@@ -163,6 +167,7 @@ impl ErrorCode {
             | ErrorCode::VersionConflict => 409,
             ErrorCode::PayloadTooLarge => 413,
             ErrorCode::UnsupportedMediaType => 415,
+            ErrorCode::RateLimitExceeded | ErrorCode::RateLimited => 429,
             ErrorCode::InternalError => 500,
             ErrorCode::AssessMaintenance
             | ErrorCode::ServiceUnavailable

@@ -1,8 +1,9 @@
 //! Accepts connections until told to stop, then drains.
 
 use crate::gateway::Gate;
-use crate::gateway::connection;
+use crate::gateway::connection::{self, Protocol, Visit};
 use crate::gateway::edge::Edge;
+use crate::gateway::pace::Pace;
 use crate::telemetry::Telemetry;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -24,6 +25,7 @@ pub(super) async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let (drain, drained) = watch::channel(false);
+    let protocol = Arc::new(connection::protocol(&gate.options.bounds));
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -34,7 +36,8 @@ pub(super) async fn serve(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if room => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(attend(Arc::clone(gate), Arc::clone(edge), stream, peer, drained.clone()));
+                    let visit = visit(gate, edge, &protocol, peer, &drained);
+                    connections.spawn(attend(Arc::clone(gate), stream, visit));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "no connection could be accepted");
@@ -55,19 +58,42 @@ pub(super) async fn serve(
     }
 }
 
-async fn attend(
-    gate: Arc<Gate>,
-    edge: Arc<Edge>,
-    stream: TcpStream,
+fn visit(
+    gate: &Gate,
+    edge: &Arc<Edge>,
+    protocol: &Arc<Protocol>,
     peer: SocketAddr,
-    drained: watch::Receiver<bool>,
-) {
+    drain: &watch::Receiver<bool>,
+) -> Visit {
+    Visit {
+        peer: peer.ip(),
+        edge: Arc::clone(edge),
+        protocol: Arc::clone(protocol),
+        // Time runs from here: a handshake has no time of its own.
+        pace: Arc::new(Pace::new(Arc::clone(&gate.parts.clock))),
+        drain: drain.clone(),
+    }
+}
+
+async fn attend(gate: Arc<Gate>, stream: TcpStream, mut visit: Visit) {
     let _open = Open::new(&gate.parts.telemetry);
     // A connection that is gone already says so when it is read.
-    if stream.set_nodelay(true).is_ok() {
-        let protocol = connection::protocol();
-        let how = (&protocol, &gate.options.bounds, Arc::clone(&gate.parts.clock));
-        connection::drive(stream, peer.ip(), edge, how, drained).await;
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let bounds = &gate.options.bounds;
+    let Some(tls) = &gate.options.tls else {
+        return connection::drive(stream, visit, bounds).await;
+    };
+    let shaken = tokio::select! {
+        biased;
+        _ = visit.drain.wait_for(|drain| *drain) => return,
+        shaken = timeout(bounds.header, tls.accept(stream)) => shaken,
+    };
+    match shaken {
+        // On the heap, so that connections without TLS do not keep room for it.
+        Ok(Ok(stream)) => Box::pin(connection::drive(stream, visit, bounds)).await,
+        Ok(Err(_)) | Err(_) => gate.parts.telemetry.handshake_failed(),
     }
 }
 

@@ -31,7 +31,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::time::timeout;
 
 const NEED: Need = Need { checkout: true, permission: Permission::Assess };
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -60,20 +59,17 @@ impl From<Refusal> for Stop {
 /// The route.
 pub(super) async fn post(State(gate): State<Arc<Gate>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if let Err(response) = answer::unless_json_is_taken(&parts.headers) {
-        return *response;
-    }
-    let identity = match auth::identify(&gate, &parts.uri, &parts.headers, NEED) {
-        Ok(identity) => identity,
-        Err(refusal) => return answer::refuse(&refusal),
+    let admission = match auth::admit(&gate, &parts, NEED) {
+        Ok(admission) => admission,
+        Err(response) => return *response,
     };
-    let mut response = match answered(&gate, &identity, &parts, body).await {
+    let mut response = match answered(&gate, &admission.identity, &parts, body).await {
         Ok(response) => response,
         Err(Stop::Refused(refusal)) => answer::refuse(&refusal),
         Err(Stop::Malformed) => answer::last(&body::malformed()),
         Err(Stop::Broken) => return answer::broken(),
     };
-    cors::allow(&mut response, &identity, &parts.headers);
+    admission.finish(&mut response, &parts.headers);
     response
 }
 
@@ -89,6 +85,9 @@ async fn answered(
     body: Body,
 ) -> Result<Response, Stop> {
     gate.unless_in_maintenance()?;
+    if let Err(response) = answer::unless_json_is_taken(&parts.headers) {
+        return Ok(*response);
+    }
     if !gate.parts.partitions.takes(identity.member.partition, gate.options.bounds.lag_ms) {
         return Err(unavailable("the organization's partition is behind or not deciding").into());
     }
@@ -118,8 +117,7 @@ async fn decided(
     let (request, idempotency_key) = read(body, &parts.headers)?;
     let peer = (identity.key.kind == KeyType::Checkout).then(|| Peer::of(&request, parts));
     let member = &identity.member;
-    let mut caller =
-        gate.parts.callers.register(&member.waiting).ok_or_else(|| unavailable("too many wait"))?;
+    let caller = gate.parts.callers.register(&member.waiting).ok_or_else(|| unavailable("too many wait"))?;
     let id = caller.id();
     let envelope = Envelope { id: &id, received_at, idempotency_key, headers: &parts.headers, peer };
     let content = record(gate, &member.record_key, &assess::canonical(&request), &envelope)
@@ -127,17 +125,17 @@ async fn decided(
     let handed = gate.parts.clock.elapsed();
     let durable = hand_over(gate, &caller, TopicPartition::new(Topic::Requests, member.partition), content)?;
     let left = gate.options.bounds.assess.saturating_sub(handed.saturating_sub(received));
-    match timeout(left, &mut caller.receiver).await {
-        Ok(Ok(Ok(reply))) => {
+    match caller.outcome(left).await {
+        Some(Ok(reply)) => {
             let durable = Duration::from_micros(durable.load(Ordering::Relaxed));
             let answered = gate.parts.clock.elapsed();
             Ok(render(reply, &Times { received, handed, durable, answered }))
         }
         // Told by the log: nothing was appended.
-        Ok(Ok(Err(AppendError::Busy | AppendError::Full | AppendError::TooLarge))) => {
+        Some(Err(AppendError::Busy | AppendError::Full | AppendError::TooLarge)) => {
             Err(unavailable("the log takes nothing now"))
         }
-        Ok(Ok(Err(AppendError::Closed(_))) | Err(_)) | Err(_) => {
+        Some(Err(AppendError::Closed(_))) | None => {
             let message = "no decision in time; it may still be made: retry with the same idempotency key";
             Err(Refusal::new(ErrorCode::AssessTimeout, message))
         }

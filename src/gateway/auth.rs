@@ -1,13 +1,19 @@
 //! API keys: the contract's section 2.1. Nothing here says whether a key exists but is off, or was never
 //! made: both are 401.
+//!
+//! Who calls is found first, then the request counts against the key's limits, then it is judged whether
+//! the key may: every answer to a limited key tells how it stands to them.
 
 use crate::base::hash::hmac_sha256;
 use crate::base::keycode;
 use crate::domain::access::{KeyType, Permission};
 use crate::domain::fault::{Details, ErrorCode, Refusal};
-use crate::gateway::Gate;
 use crate::gateway::directory::Identity;
+use crate::gateway::limit::Allowance;
+use crate::gateway::{Gate, answer, cors, host};
+use axum::response::Response;
 use http::header::{AUTHORIZATION, ORIGIN};
+use http::request::Parts;
 use http::{HeaderMap, Uri};
 
 /// What a route asks of a key.
@@ -18,8 +24,57 @@ pub(super) struct Need {
     pub(super) permission: Permission,
 }
 
-/// Who calls, if they may.
-pub(super) fn identify(gate: &Gate, uri: &Uri, headers: &HeaderMap, need: Need) -> Result<Identity, Refusal> {
+/// A caller who is known.
+#[derive(Debug)]
+pub(super) struct Admission {
+    pub(super) identity: Identity,
+    allowance: Option<Allowance>,
+}
+
+impl Admission {
+    /// What every answer to this caller says: how it stands to its limits, and that the browser of an
+    /// allowed origin may read it.
+    pub(super) fn finish(&self, response: &mut Response, headers: &HeaderMap) {
+        self.tell_limits(response);
+        cors::allow(response, &self.identity, headers);
+    }
+
+    fn tell_limits(&self, response: &mut Response) {
+        if let Some(allowance) = &self.allowance {
+            allowance.tell(response.headers_mut());
+        }
+    }
+}
+
+/// Who calls, if they may; else the answer.
+pub(super) fn admit(gate: &Gate, parts: &Parts, need: Need) -> Result<Admission, Box<Response>> {
+    let refused = |refusal: &Refusal| Box::new(answer::refuse(refusal));
+    let identity = identify(gate, &parts.uri, &parts.headers).map_err(|refusal| refused(&refusal))?;
+    let allowance = identity.spent.take(&identity.key, gate.parts.clock.now());
+    let admission = Admission { identity, allowance };
+    let limited = allowance.and_then(|allowance| allowance.refusal());
+    match (limited, judge(&admission.identity, &parts.headers, need)) {
+        (None, Ok(())) => Ok(admission),
+        (Some(refusal), Ok(())) => {
+            let mut response = refused(&refusal);
+            admission.finish(&mut response, &parts.headers);
+            Err(response)
+        }
+        // A browser that may not call reads nothing.
+        (limited, Err(refusal)) => {
+            let mut response = refused(limited.as_ref().unwrap_or(&refusal));
+            admission.tell_limits(&mut response);
+            Err(response)
+        }
+    }
+}
+
+/// Whose key is presented, if it works here and now.
+fn identify(gate: &Gate, uri: &Uri, headers: &HeaderMap) -> Result<Identity, Refusal> {
+    let hosts = &gate.options.hosts;
+    if !hosts.is_empty() && !host::name(uri, headers).is_some_and(|name| host::is_among(&name, hosts)) {
+        return Err(unauthorized());
+    }
     let key = presented(uri, headers, gate.options.query_api_key).ok_or_else(unauthorized)?;
     let kind = KeyType::ALL.into_iter().find(|kind| keycode::is_well_formed(kind.prefix(), key));
     // Keys of event senders open their own surface only.
@@ -38,7 +93,6 @@ pub(super) fn identify(gate: &Gate, uri: &Uri, headers: &HeaderMap, need: Need) 
     if !identity.key.is_active(gate.parts.clock.now()) {
         return Err(unauthorized());
     }
-    judge(&identity, headers, need)?;
     Ok(identity)
 }
 

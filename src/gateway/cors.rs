@@ -11,7 +11,8 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, x-request-id, traceparent";
-const RESPONSE_HEADERS: &str = "x-request-id, idempotent-replayed, retry-after, server-timing";
+const RESPONSE_HEADERS: &str = "x-request-id, idempotent-replayed, retry-after, server-timing, \
+     x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset";
 const SECONDS: &str = "600";
 
 /// The answer to a preflight. It comes without the key, so every origin may ask; the call itself is judged

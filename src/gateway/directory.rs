@@ -9,6 +9,7 @@ use crate::base::id::OrgId;
 use crate::base::murmur2::partition_of;
 use crate::base::position::Partition;
 use crate::domain::access::{ApiKey, Organization};
+use crate::gateway::limit::Spent;
 use crate::shard::effects::DirectoryChange;
 use crate::worker;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -26,7 +27,7 @@ pub struct Directory {
 #[derive(Debug, Default)]
 struct Held {
     organizations: Map<OrgId, Arc<Member>>,
-    keys: Map<Digest256, (OrgId, Arc<ApiKey>)>,
+    keys: Map<Digest256, Entry>,
     opened: Set<Partition>,
 }
 
@@ -42,11 +43,28 @@ pub(super) struct Member {
     pub(super) waiting: Arc<AtomicUsize>,
 }
 
+/// A key and whose it is.
+#[derive(Debug)]
+struct Entry {
+    organization: OrgId,
+    key: Arc<ApiKey>,
+    spent: Arc<Spent>,
+}
+
+/// What a partition that is told anew had before: its counts go on.
+#[derive(Debug, Default)]
+struct Left {
+    organizations: Map<OrgId, Arc<Member>>,
+    keys: Map<Digest256, Entry>,
+}
+
 /// Whose key it is.
 #[derive(Debug, Clone)]
 pub(super) struct Identity {
     pub(super) member: Arc<Member>,
     pub(super) key: Arc<ApiKey>,
+    /// What it has used of its limits; the same count through all changes of the key.
+    pub(super) spent: Arc<Spent>,
 }
 
 impl Directory {
@@ -74,9 +92,9 @@ impl Directory {
     /// Whose key has this digest.
     pub(super) fn find(&self, digest: &Digest256) -> Option<Identity> {
         self.read(|held| {
-            let (organization, key) = held.keys.get(digest)?;
+            let Entry { organization, key, spent } = held.keys.get(digest)?;
             let member = Arc::clone(held.organizations.get(organization)?);
-            Some(Identity { member, key: Arc::clone(key) })
+            Some(Identity { member, key: Arc::clone(key), spent: Arc::clone(spent) })
         })
     }
 
@@ -92,18 +110,20 @@ impl Directory {
         partition_of(organization.to_string().as_bytes(), self.partitions)
     }
 
-    fn apply(&self, held: &mut Held, change: DirectoryChange, shares: &Map<OrgId, Arc<Member>>) {
+    fn apply(&self, held: &mut Held, change: DirectoryChange, left: &Left) {
         match change {
             DirectoryChange::Organization(organization) => {
                 let id = organization.id;
-                let before = held.organizations.get(&id).or_else(|| shares.get(&id));
+                let before = held.organizations.get(&id).or_else(|| left.organizations.get(&id));
                 let waiting = before.map(|member| Arc::clone(&member.waiting)).unwrap_or_default();
                 let (record_key, partition) = (id.to_string(), self.home(id));
                 held.organizations
                     .insert(id, Arc::new(Member { organization, record_key, partition, waiting }));
             }
             DirectoryChange::ApiKey(organization, key) => {
-                held.keys.insert(key.digest, (organization, Arc::new(key)));
+                let before = held.keys.get(&key.digest).or_else(|| left.keys.get(&key.digest));
+                let spent = before.map(|entry| Arc::clone(&entry.spent)).unwrap_or_default();
+                held.keys.insert(key.digest, Entry { organization, key: Arc::new(key), spent });
             }
             DirectoryChange::Maintenance(since) => {
                 self.maintenance.store(since.is_some(), Ordering::Relaxed);
@@ -115,9 +135,11 @@ impl Directory {
 impl worker::Directory for Directory {
     fn opened(&self, partition: Partition, entries: Vec<DirectoryChange>) {
         self.write(|held| {
-            held.keys.retain(|_, (organization, _)| self.home(*organization) != partition);
-            let left = held.organizations.extract_if(|_, member| member.partition == partition).collect();
             let again = held.opened.contains(&partition);
+            let of_it = |entry: &Entry| self.home(entry.organization) == partition;
+            let keys = held.keys.extract_if(|_, entry| of_it(entry)).collect();
+            let organizations = held.organizations.extract_if(|_, member| member.partition == partition);
+            let left = Left { organizations: organizations.collect(), keys };
             for entry in entries {
                 // A partition opened again begins with its checkpoint, and what was known is newer.
                 if again && matches!(entry, DirectoryChange::Maintenance(_)) {
@@ -130,6 +152,6 @@ impl worker::Directory for Directory {
     }
 
     fn changed(&self, _partition: Partition, change: DirectoryChange) {
-        self.write(|held| self.apply(held, change, &Map::default()));
+        self.write(|held| self.apply(held, change, &Left::default()));
     }
 }

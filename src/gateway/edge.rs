@@ -4,13 +4,13 @@
 use crate::domain::fault::{Details, ErrorCode, Refusal};
 use crate::gateway::answer::{self, Broken, Refused};
 use crate::gateway::options::{HEADER_BYTES, HEADER_FIELDS};
-use crate::gateway::{Gate, router};
+use crate::gateway::{Gate, exposition, host, router};
 use crate::telemetry::label::{Reason, Route};
 use crate::wire::error;
 use axum::Router;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
+use http::header::{CACHE_CONTROL, CONNECTION, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use std::net::IpAddr;
@@ -67,19 +67,9 @@ impl Edge {
         let unlimited = route == Route::Assess && request.method() == Method::POST;
         let closable = request.version() < Version::HTTP_2;
         request.extensions_mut().insert(Arrival { peer });
-        let answer = Caught(Box::pin(self.router.clone().call(request)));
-        let answered = if unlimited {
-            Some(answer.await)
-        } else {
-            timeout(self.gate.options.bounds.other, answer).await.ok()
-        };
-        let mut response = match answered {
-            Some(Some(Ok(response))) => response,
-            Some(None) => {
-                tracing::error!(request_id = ?id, "a handler panicked");
-                answer::internal(&id)
-            }
-            None => answer::refuse(&Refusal::new(ErrorCode::Timeout, "no answer in time")),
+        let mut response = match self.refused(peer, route, &request) {
+            Some(refusal) => refusal,
+            None => self.routed(request, unlimited, &id).await,
         };
         if response.extensions_mut().remove::<Broken>().is_some() {
             return Err(Closed);
@@ -97,6 +87,51 @@ impl Edge {
         }
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         Ok(response)
+    }
+
+    /// The answer to a request that no route sees: HTTP of its version forbids it, or its address had its
+    /// share of what asks for no key.
+    fn refused(&self, peer: IpAddr, route: Route, request: &Request<Incoming>) -> Option<Response> {
+        if let Err(refusal) = host::check(request) {
+            return Some(answer::last(&refusal));
+        }
+        if request.version() >= Version::HTTP_2 && list_bytes(request) > HEADER_BYTES {
+            let mut response = answer::refuse(&refusal_of_head(431));
+            *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Some(response);
+        }
+        // Machines nearby probe and scrape as often as they are told to.
+        let limited = match route {
+            Route::Health => true,
+            Route::Livez | Route::Readyz | Route::Metrics => !exposition::is_near(peer),
+            Route::Assess | Route::Other => false,
+        };
+        if !limited {
+            return None;
+        }
+        let wait = self.gate.addresses.take(peer, self.gate.parts.clock.now()).err()?;
+        let message = "the address calls public routes too often";
+        let mut response = answer::refuse(&Refusal::new(ErrorCode::RateLimited, message));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait));
+        Some(response)
+    }
+
+    /// The answer of a route.
+    async fn routed(&self, request: Request<Incoming>, unlimited: bool, id: &HeaderValue) -> Response {
+        let answer = Caught(Box::pin(self.router.clone().call(request)));
+        let answered = if unlimited {
+            Some(answer.await)
+        } else {
+            timeout(self.gate.options.bounds.other, answer).await.ok()
+        };
+        match answered {
+            Some(Some(Ok(response))) => response,
+            Some(None) => {
+                tracing::error!(request_id = ?id, "a handler panicked");
+                answer::internal(id)
+            }
+            None => answer::refuse(&Refusal::new(ErrorCode::Timeout, "no answer in time")),
+        }
     }
 
     /// The caller's id of the request if it is one, else a new one.
@@ -142,6 +177,16 @@ fn refusal_of_head(status: u16) -> Refusal {
     let message = format!("a header block has at most {HEADER_BYTES} bytes and {HEADER_FIELDS} fields");
     let details = Details::Number("limit_bytes", u64::try_from(HEADER_BYTES).unwrap_or(u64::MAX));
     Refusal { details, ..Refusal::new(ErrorCode::ValidationError, message) }
+}
+
+/// The size of a header list as HTTP/2 counts it: RFC 9113, section 6.5.2.
+fn list_bytes(request: &Request<Incoming>) -> usize {
+    const FIELD: usize = 32;
+    let uri = request.uri();
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD);
+    fields.fold(authority.saturating_add(path), usize::saturating_add)
 }
 
 fn is_request_id(id: &[u8]) -> bool {

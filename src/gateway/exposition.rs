@@ -40,7 +40,7 @@ pub(super) async fn metrics(State(gate): State<Arc<Gate>>, request: Request) -> 
 }
 
 /// The machine itself or its private network.
-fn is_near(peer: IpAddr) -> bool {
+pub(super) fn is_near(peer: IpAddr) -> bool {
     match peer.to_canonical() {
         IpAddr::V4(peer) => peer.is_loopback() || peer.is_private() || peer.is_link_local(),
         IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local() || peer.is_unicast_link_local(),

@@ -18,13 +18,18 @@ mod directory;
 mod edge;
 mod exposition;
 mod health;
+mod host;
+mod limit;
+mod linger;
 mod maintenance;
 mod notes;
 mod options;
+mod pace;
 mod pending;
 mod random;
 mod router;
 mod shed;
+mod tls;
 mod watched;
 
 #[cfg(test)]
@@ -35,12 +40,14 @@ pub use notes::MetricNotes;
 pub use options::{Bounds, Options};
 pub use pending::{Callers, WAITING, WAITING_OF_ONE};
 pub use shed::{Partitions, Seen};
+pub use tls::{Tls, TlsFault};
 
 use crate::base::clock::Clock;
 use crate::log::Log;
 use crate::telemetry::Telemetry;
 use edge::Edge;
 use health::LogHealth;
+use limit::Addresses;
 use random::Random;
 use std::fmt;
 use std::sync::Arc;
@@ -78,6 +85,7 @@ struct Gate {
     random: Random,
     log_health: LogHealth,
     maintenance_told: maintenance::Told,
+    addresses: Addresses,
     /// Written by the accept loop when it stops, read by `readyz`.
     draining: AtomicBool,
 }
@@ -95,6 +103,7 @@ impl Gateway {
     pub fn new(options: Options, parts: Parts) -> Self {
         let gate = Arc::new(Gate {
             random: Random::new(Arc::clone(&parts.clock)),
+            addresses: Addresses::new(&options.installation_key, options.bounds.public_per_minute),
             options,
             parts,
             log_health: LogHealth::default(),

@@ -1,5 +1,7 @@
 //! Callers that wait for their decision. A caller is registered before its record is appended and leaves
-//! when it is answered, gives up, or its connection ends; an answer to nobody is dropped.
+//! when it is answered or its time is up; an answer to nobody is dropped. One whose connection ends before
+//! that keeps its place as long: its record is in the log all the same, and whoever comes and goes would
+//! have no share at all.
 //!
 //! Numbers are bounded, in all and for each organization, so that one that floods cannot take the place of
 //! the others.
@@ -12,7 +14,10 @@ use crate::shard::effects::Reply;
 use crate::worker::Replies;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot::{Receiver, Sender, channel};
+use tokio::time::timeout;
 
 /// Callers waiting in a gateway.
 pub const WAITING: usize = 8_192;
@@ -132,7 +137,7 @@ fn take(count: &AtomicUsize, most: usize) -> bool {
 #[derive(Debug)]
 pub(super) struct Caller {
     number: u64,
-    pub(super) receiver: Receiver<Outcome>,
+    receiver: Receiver<Outcome>,
     share: Arc<AtomicUsize>,
     callers: Arc<Callers>,
 }
@@ -146,6 +151,32 @@ impl Caller {
     /// The `ce_id` of its record.
     pub(super) fn id(&self) -> String {
         format!("{}-{}", self.callers.instance, self.number)
+    }
+
+    /// Waits for what becomes of its record, which was handed to the log; none if that takes longer than
+    /// `left`.
+    pub(super) async fn outcome(self, left: Duration) -> Option<Outcome> {
+        let mut handed = Handed { caller: Some(self), left };
+        let heard = timeout(left, &mut handed.caller.as_mut()?.receiver).await;
+        handed.caller = None;
+        heard.ok()?.ok()
+    }
+}
+
+/// A caller whose record is in the log.
+struct Handed {
+    caller: Option<Caller>,
+    left: Duration,
+}
+
+impl Drop for Handed {
+    fn drop(&mut self) {
+        let Some(mut caller) = self.caller.take() else { return };
+        let left = self.left;
+        // Without a runtime everything ends.
+        if let Ok(runtime) = Handle::try_current() {
+            drop(runtime.spawn(async move { drop(timeout(left, &mut caller.receiver).await) }));
+        }
     }
 }
 

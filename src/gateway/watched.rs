@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream that calls `came` when bytes come, and writes what `reword` makes of a refusal of the library
+/// A stream that calls `came` with how many bytes came, and writes what `reword` makes of a refusal of the library
 /// instead of it.
 pub(super) struct Watched<S, Came, Reword> {
     stream: S,
@@ -23,7 +23,7 @@ pub(super) struct Watched<S, Came, Reword> {
     instead: Option<Bytes>,
 }
 
-impl<S, Came: Fn(), Reword: Fn(&[u8]) -> Bytes> Watched<S, Came, Reword> {
+impl<S, Came: Fn(usize), Reword: Fn(&[u8]) -> Bytes> Watched<S, Came, Reword> {
     pub(super) const fn new(stream: S, came: Came, reword: Reword) -> Self {
         Self { stream, came, reword, instead: None }
     }
@@ -48,7 +48,7 @@ fn refusal_at(bytes: &[u8]) -> Option<usize> {
 impl<S, Came, Reword> AsyncRead for Watched<S, Came, Reword>
 where
     S: AsyncRead + Unpin,
-    Came: Fn() + Unpin,
+    Came: Fn(usize) + Unpin,
     Reword: Unpin,
 {
     fn poll_read(
@@ -58,8 +58,9 @@ where
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            (self.came)();
+        let came = buffer.filled().len().saturating_sub(before);
+        if came > 0 {
+            (self.came)(came);
         }
         read
     }
@@ -160,7 +161,7 @@ mod tests {
             assert_eq!(refusal, REFUSAL.as_bytes());
             Bytes::from_static(WORDS.as_bytes())
         };
-        let mut watched = Watched::new(stream, || (), reword);
+        let mut watched = Watched::new(stream, |_| (), reword);
         let write = async {
             let mut rest: Vec<&[u8]> = pieces.iter().map(|piece| piece.as_bytes()).collect();
             while rest.iter().any(|piece| !piece.is_empty()) {

@@ -41,8 +41,15 @@ pub const KEYS: &[Known] = &[
     known("snapshot.interval", "10m", "time between snapshots of a partition's state"),
     known("log.retention", "30d", "how long records of the log are kept, such as 12h or 30d"),
     known("log.max_bytes", "68719476736", "bytes of the log beyond which only recovery keeps older records"),
+    known("tls.cert", "", "PEM file of the certificate and its chain; with tls.key, HTTPS is spoken"),
+    known("tls.key", "", "PEM file of the certificate's private key"),
     known("metrics.public", "false", "whether /metrics answers everyone"),
     known("auth.query_api_key", "true", "whether ?api_key= is taken where a key is"),
+    known(
+        "auth.hosts",
+        "",
+        "host names that keys work for, in the environment parted by commas; none is any",
+    ),
 ];
 
 /// What the program runs with.
@@ -72,6 +79,17 @@ pub struct Config {
     pub metrics_public: bool,
     /// Whether `?api_key=` is taken.
     pub query_api_key: bool,
+    /// Host names, in lower case, that keys work for; empty is any.
+    pub hosts: Vec<String>,
+    /// Where certificate and key are, if HTTPS is to be spoken.
+    pub tls: Option<TlsFiles>,
+}
+
+/// The files of TLS, each with where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub(super) certificate: (PathBuf, String),
+    pub(super) key: (PathBuf, String),
 }
 
 /// Partitions of a log that begins and for which none were written.
@@ -154,6 +172,8 @@ pub fn resolve(written: Written) -> Result<Resolved, Vec<Fault>> {
     let log_max_bytes = reading.value("log.max_bytes", |given| number(given, 1 << 20, 1 << 50));
     let metrics_public = reading.value("metrics.public", flag);
     let query_api_key = reading.value("auth.query_api_key", flag);
+    let hosts = reading.value("auth.hosts", hosts);
+    let tls = reading.tls();
     let Reading { faults, .. } = reading;
     let shown = KEYS.iter().map(|known| shown(known, &entries)).collect();
     let config = (|| {
@@ -170,6 +190,8 @@ pub fn resolve(written: Written) -> Result<Resolved, Vec<Fault>> {
             log_max_bytes: log_max_bytes?,
             metrics_public: metrics_public?,
             query_api_key: query_api_key?,
+            hosts: hosts?,
+            tls,
         })
     })();
     match config {
@@ -200,6 +222,25 @@ impl Reading<'_> {
         self.read(given, &read)
     }
 
+    /// Both files of TLS or neither.
+    fn tls(&mut self) -> Option<TlsFiles> {
+        let given = ["tls.cert", "tls.key"].map(|key| last(self.entries, key));
+        let mut paths = given.map(|entry| self.read(entry?, &text).map(PathBuf::from)).into_iter();
+        match given {
+            [Some(certificate), Some(key)] => Some(TlsFiles {
+                certificate: (paths.next()??, certificate.at.to_string()),
+                key: (paths.next()??, key.at.to_string()),
+            }),
+            [Some(alone), None] | [None, Some(alone)] => {
+                let other = if alone.key == "tls.key" { "tls.cert" } else { "tls.key" };
+                let fault = format!("needs {other} beside it");
+                self.faults.push(Fault::new(alone.at.to_string(), &alone.key, fault));
+                None
+            }
+            [None, None] => None,
+        }
+    }
+
     fn read<T>(&mut self, entry: &Entry, read: &impl Fn(&Given) -> Result<T, String>) -> Option<T> {
         match read(&entry.given) {
             Ok(value) => Some(value),
@@ -221,6 +262,7 @@ fn text(given: &Given) -> Result<String, String> {
         Given::Word(text) | Given::Text(text) if !text.trim().is_empty() => Ok(text.clone()),
         Given::Word(_) | Given::Text(_) => Err("must not be empty".to_owned()),
         Given::Integer(_) => Err("must be a string, not a number".to_owned()),
+        Given::List(_) => Err("must be a string, not a list".to_owned()),
         Given::Bool(_) => Err("must be a string, not true or false".to_owned()),
         Given::Other(noun) => Err(format!("must be a string, not {noun}")),
     }
@@ -231,7 +273,7 @@ fn flag(given: &Given) -> Result<bool, String> {
     match given {
         Given::Bool(value) => Ok(*value),
         Given::Word(text) => text.parse().map_err(|_| due()),
-        Given::Text(_) | Given::Integer(_) | Given::Other(_) => Err(due()),
+        Given::Text(_) | Given::Integer(_) | Given::List(_) | Given::Other(_) => Err(due()),
     }
 }
 
@@ -239,7 +281,7 @@ fn number(given: &Given, least: u64, most: u64) -> Result<u64, String> {
     let due = || format!("must be a whole number from {least} to {most}");
     let text = match given {
         Given::Word(text) | Given::Integer(text) => text,
-        Given::Text(_) | Given::Bool(_) | Given::Other(_) => return Err(due()),
+        Given::Text(_) | Given::Bool(_) | Given::List(_) | Given::Other(_) => return Err(due()),
     };
     let value: u64 = text.parse().map_err(|_| due())?;
     if (least..=most).contains(&value) { Ok(value) } else { Err(due()) }
@@ -278,6 +320,28 @@ fn listen(given: &Given) -> Result<SocketAddr, String> {
     text(given)?.parse().map_err(|_| "must be an address with a port, such as 127.0.0.1:8080".to_owned())
 }
 
+/// Host names without ports, in lower case.
+fn hosts(given: &Given) -> Result<Vec<String>, String> {
+    let due = || "must be a list of host names without ports, such as [\"api.example.com\"]".to_owned();
+    let names: Vec<&str> = match given {
+        Given::Word(text) if text.trim().is_empty() => Vec::new(),
+        Given::Word(text) => text.split(',').collect(),
+        Given::List(names) => names.iter().map(String::as_str).collect(),
+        Given::Text(_) | Given::Integer(_) | Given::Bool(_) | Given::Other(_) => return Err(due()),
+    };
+    let read = |name: &str| {
+        let name = name.trim().to_ascii_lowercase();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let valid = match address {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => !name.is_empty() && name.bytes().all(plain),
+        };
+        valid.then(|| name.strip_suffix('.').map(str::to_owned).unwrap_or(name)).ok_or_else(due)
+    };
+    names.into_iter().map(read).collect()
+}
+
 fn base_url(given: &Given) -> Result<String, String> {
     let url = text(given)?;
     let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
@@ -297,6 +361,7 @@ fn shown(known: &Known, entries: &[Entry]) -> Shown {
         _ if known.name == "installation.key" => "(given)".to_owned(),
         Given::Word(text) | Given::Text(text) | Given::Integer(text) => text.clone(),
         Given::Bool(value) => value.to_string(),
+        Given::List(texts) => texts.join(","),
         Given::Other(noun) => (*noun).to_owned(),
     };
     Shown { key: known.name, value, place: entry.at.to_string() }

@@ -10,6 +10,7 @@ mod bootstrap;
 mod config;
 mod data;
 mod demo;
+mod files;
 mod genesis;
 mod ground;
 mod installation;
@@ -21,14 +22,16 @@ mod states;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod tls;
 pub mod trim;
 mod trimming;
 mod watchdog;
 
 pub use admin::{AskError, ask, is_served};
-pub use config::{Config, Fault, KEYS, Known, Resolved, Shown, duration, resolve};
+pub use config::{Config, Fault, KEYS, Known, Resolved, Shown, TlsFiles, duration, resolve};
 pub use data::Data;
 pub use notify::Notify;
 pub use raw::{Flag, Written};
 pub use serve::{Failure, Start, build, serve, version};
 pub use stop::Stop;
+pub use tls::check;

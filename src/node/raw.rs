@@ -4,7 +4,7 @@
 use crate::node::config::Fault;
 use std::fmt;
 use std::path::Path;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 /// What names of environment variables begin with.
 const PREFIX: &str = "CLAUSUM__";
@@ -35,6 +35,8 @@ pub(super) enum Given {
     Text(String),
     Integer(String),
     Bool(bool),
+    /// A list of texts.
+    List(Vec<String>),
     /// Anything else, by its noun.
     Other(&'static str),
 }
@@ -122,7 +124,7 @@ impl Written {
                 DeValue::Boolean(value) => Given::Bool(*value),
                 DeValue::Float(_) => Given::Other("a number with a fraction"),
                 DeValue::Datetime(_) => Given::Other("a time"),
-                DeValue::Array(_) => Given::Other("a list"),
+                DeValue::Array(items) => list(items),
             };
             self.entries.push(Entry { key, given, at: place(name.span().start) });
         }
@@ -148,4 +150,18 @@ impl Written {
             });
         }
     }
+}
+
+/// A list, if all it holds are texts.
+fn list(items: &DeArray<'_>) -> Given {
+    let texts = items.iter().map(|item| match item.get_ref() {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => None,
+    });
+    texts.collect::<Option<_>>().map_or(Given::Other("a list"), Given::List)
 }

@@ -4,7 +4,7 @@ use crate::archive::object::Variables;
 use crate::base::clock::Clock;
 use crate::base::murmur2::partition_of;
 use crate::base::position::{Topic, TopicPartition};
-use crate::gateway::{self, Callers, Directory, Gateway, MetricNotes, Partitions};
+use crate::gateway::{self, Callers, Directory, Gateway, MetricNotes, Partitions, Tls};
 use crate::log::{Log, Readers};
 use crate::node::admin::{self, Answers, Desk, Socket};
 use crate::node::backup;
@@ -12,10 +12,11 @@ use crate::node::bootstrap::{self, Founding};
 use crate::node::config::Config;
 use crate::node::ground::Ground;
 use crate::node::roster::Roster;
+use crate::node::stop::HangUp;
 use crate::node::trim::{self, Trimmer};
 use crate::node::trimming::Trimming;
 use crate::node::watchdog::{self, Watched};
-use crate::node::{Notify, Stop, demo, genesis};
+use crate::node::{Notify, Stop, demo, files, genesis, tls};
 use crate::shard::engine::{Engines, SHIPPED_VERSION};
 use crate::telemetry::Telemetry;
 use crate::wire::bootstrap::Bootstrap;
@@ -27,12 +28,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// How often what has no voice of its own is looked at while the server starts.
 const LOOK: Duration = Duration::from_millis(2);
+/// Connections that may wait to be accepted, as far as the system allows.
+const BACKLOG: u32 = 4_096;
 /// How long a first start's records may take to come through.
 const FOUND_WITHIN: Duration = Duration::from_secs(30);
 
@@ -90,16 +93,25 @@ pub fn serve(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
 
 async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) -> Result<(), Failure> {
     let mut stop = Stop::listen().map_err(|error| failed(&error))?;
+    let hang_up = HangUp::listen().map_err(|error| failed(&error))?;
+    let tls = tls::open(&start.config).map_err(|faults| {
+        Failure::Input(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })?;
+    if start.demo && tls.is_some() {
+        let why = "--demo sends its traffic in the clear: it goes without tls.cert and tls.key";
+        return Err(Failure::Input(why.to_owned()));
+    }
     let ground = Arc::new(Ground::lay(&start.config, &start.clock, &start.variables)?);
-    let listener = TcpListener::bind(start.config.listen).await;
-    let listener = listener.map_err(|error| {
+    let listener = listen(start.config.listen).map_err(|error| {
         Failure::Failed(format!("{} cannot be listened to: {error}", start.config.listen))
     })?;
     let at = listener.local_addr().map_err(|error| failed(&error))?;
-    let base_url = start.config.base_url.clone().unwrap_or_else(|| base_url(at));
+    let base_url = start.config.base_url.clone().unwrap_or_else(|| base_url(at, tls.is_some()));
     let socket = Socket::bind(&ground.data)?;
-    let mut server = Server::start(start, ground, listener, socket, &base_url)?;
+    let door = Door { listener, tls: tls.clone() };
+    let mut server = Server::start(start, ground, door, socket, &base_url)?;
     start.notify.status("starting");
+    let kept = tokio::spawn(tls::keep(tls, hang_up));
     tracing::info!(%base_url, data = %server.ground.data.path().display(), "started");
     let outcome = tokio::select! {
         outcome = server.attend(start, &base_url, announce) => outcome,
@@ -110,17 +122,27 @@ async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
     };
     start.notify.stopping();
     server.stop().await;
+    kept.abort();
     tracing::info!("stopped");
     outcome
 }
 
+/// A listener whose queue holds a crowd that comes at once.
+fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if at.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Or a restart would find the address taken by connections that linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(at)?;
+    socket.listen(BACKLOG)
+}
+
 /// A URL that reaches `at` from the same machine.
-pub(super) fn base_url(at: SocketAddr) -> String {
+pub(super) fn base_url(at: SocketAddr, secure: bool) -> String {
     let mut at = at;
     if at.ip().is_unspecified() {
         at.set_ip(if at.is_ipv6() { [0, 0, 0, 0, 0, 0, 0, 1].into() } else { [127, 0, 0, 1].into() });
     }
-    format!("http://{at}")
+    format!("http{}://{at}", if secure { "s" } else { "" })
 }
 
 /// Everything that runs.
@@ -143,7 +165,7 @@ impl Server {
     fn start(
         start: &Start,
         ground: Arc<Ground>,
-        listener: TcpListener,
+        door: Door,
         socket: Socket,
         base_url: &str,
     ) -> Result<Self, Failure> {
@@ -195,7 +217,7 @@ impl Server {
         let partitions = Partitions::of_worker(worker.statuses());
         let parts =
             gateway::Parts { log, clock: Arc::clone(clock), partitions, callers, directory, telemetry };
-        let (door, close) = open_door(start, &ground, parts, listener);
+        let (door, close) = door.open(start, &ground, parts);
         Ok(Self {
             ground,
             roster,
@@ -347,20 +369,26 @@ fn worker_options(config: &Config) -> Options {
     }
 }
 
-/// The gateway at work, and what ends it.
-fn open_door(
-    start: &Start,
-    ground: &Ground,
-    parts: gateway::Parts,
+/// Where callers come in.
+struct Door {
     listener: TcpListener,
-) -> (JoinHandle<()>, oneshot::Sender<()>) {
-    let mut options = gateway::Options::new(*ground.key.bytes(), version(), build());
-    options.query_api_key = start.config.query_api_key;
-    options.metrics_public = start.config.metrics_public;
-    let gateway = Gateway::new(options, parts);
-    let (close, closed) = oneshot::channel();
-    let shutdown = async move { drop(closed.await) };
-    (tokio::spawn(async move { gateway.serve(listener, shutdown).await }), close)
+    tls: Option<Arc<Tls>>,
+}
+
+impl Door {
+    /// The gateway at work, and what ends it.
+    fn open(
+        self,
+        start: &Start,
+        ground: &Ground,
+        parts: gateway::Parts,
+    ) -> (JoinHandle<()>, oneshot::Sender<()>) {
+        let Self { listener, tls } = self;
+        let gateway = Gateway::new(gateway_options(&start.config, ground, tls), parts);
+        let (close, closed) = oneshot::channel();
+        let shutdown = async move { drop(closed.await) };
+        (tokio::spawn(async move { gateway.serve(listener, shutdown).await }), close)
+    }
 }
 
 /// What keeps the log from growing for ever.
@@ -377,6 +405,17 @@ fn trimming(
     let keeps = Box::new(move || statuses.iter().map(|(of, status)| (*of, status.keep())).collect());
     let begun = Trimming::start(trimmer, keeps, Arc::clone(&start.clock), Arc::clone(telemetry));
     begun.map_err(|error| failed(&error))
+}
+
+/// What the gateway is to know of the configuration.
+fn gateway_options(config: &Config, ground: &Ground, tls: Option<Arc<Tls>>) -> gateway::Options {
+    let mut options = gateway::Options::new(*ground.key.bytes(), version(), build());
+    options.query_api_key = config.query_api_key;
+    options.hosts.clone_from(&config.hosts);
+    options.metrics_public = config.metrics_public;
+    options.tls = tls;
+    options.bounds.connections = files::room(options.bounds.connections, ground.log.partitions());
+    options
 }
 
 fn why(exit: Result<Exit, oneshot::error::RecvError>) -> Failure {

@@ -1,4 +1,4 @@
-//! When to stop: SIGTERM and SIGINT, the doors through which an operator asks.
+//! The doors through which an operator asks: SIGTERM and SIGINT to stop, SIGHUP to read files again.
 
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,6 +24,24 @@ impl Stop {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// When to read again what stands in files.
+#[derive(Debug)]
+pub(super) struct HangUp(Signal);
+
+impl HangUp {
+    /// Begins to listen; from now on the signal does not end the process.
+    pub(super) fn listen() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Waits until somebody asks.
+    pub(super) async fn asked(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
         }
     }
 }

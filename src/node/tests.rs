@@ -124,6 +124,48 @@ fn values_that_are_none_are_refused() {
 }
 
 #[test]
+fn host_names_are_a_list() {
+    let hosts =
+        |toml: &str, variables: &[(&str, &str)]| resolve(written(toml, variables, &[])).unwrap().config.hosts;
+    assert_eq!(hosts("", &[]), [""; 0]);
+    assert_eq!(hosts("auth.hosts = ['API.example.com.', '[::1]']", &[]), ["api.example.com", "[::1]"]);
+    assert_eq!(hosts("", &[("CLAUSUM__AUTH__HOSTS", "a.example, b.example")]), ["a.example", "b.example"]);
+    let due = "clausum.toml:1:6: auth.hosts: must be a list of host names without ports, such as [\"api.example.com\"]";
+    for bad in ["'a.example'", "['a.example:8080']", "['']", "[1]", "['http://a']", "['[::g]']"] {
+        assert_eq!(faults(&format!("auth.hosts = {bad}"), &[], &[]), [due], "{bad}");
+    }
+}
+
+#[test]
+fn tls_has_two_files_that_can_be_used_or_none() {
+    assert_eq!(
+        faults("[tls]\nkey = 'k.pem'\n", &[], &[]),
+        ["clausum.toml:2:1: tls.key: needs tls.cert beside it"]
+    );
+    assert_eq!(
+        faults("", &[("CLAUSUM__TLS__CERT", "c.pem")], &[]),
+        ["CLAUSUM__TLS__CERT: tls.cert: needs tls.key beside it"]
+    );
+    assert_eq!(check(&config("")), Ok(()));
+    let folder = tempfile::tempdir().unwrap();
+    let [certificate, key] =
+        ["cert.pem", "key.pem"].map(|name| folder.path().join(name).display().to_string());
+    let named = format!("[tls]\ncert = '{certificate}'\nkey = '{key}'\n");
+    let told: Vec<_> = check(&config(&named)).unwrap_err().iter().map(ToString::to_string).collect();
+    let expected = [
+        format!(
+            "clausum.toml:2:1: tls.cert: {certificate} cannot be read: No such file or directory (os error 2)"
+        ),
+        format!("clausum.toml:3:1: tls.key: {key} cannot be read: No such file or directory (os error 2)"),
+    ];
+    assert_eq!(told, expected);
+    let made = rcgen::generate_simple_self_signed(["clausum.example".to_owned()]).unwrap();
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    assert_eq!(check(&config(&named)), Ok(()));
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_told_with_every_line_and_what_else_is_wrong() {
     let told = faults("data = \nlisten = 'x\n", &[("CLAUSUM__NO", "1")], &[]);
     assert!(told.iter().any(|fault| fault.starts_with("clausum.toml:1:")), "{told:?}");
@@ -163,7 +205,8 @@ fn the_base_url_reaches_the_server() {
         ("0.0.0.0:81", "http://127.0.0.1:81"),
         ("[::]:82", "http://[::1]:82"),
     ] {
-        assert_eq!(base_url(at.parse().unwrap()), url);
+        assert_eq!(base_url(at.parse().unwrap(), false), url);
+        assert_eq!(base_url(at.parse().unwrap(), true), url.replace("http:", "https:"));
     }
 }
 

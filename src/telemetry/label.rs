@@ -110,6 +110,8 @@ labels! {
         VersionConflict = "VERSION_CONFLICT",
         PayloadTooLarge = "PAYLOAD_TOO_LARGE",
         UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE",
+        RateLimitExceeded = "RATE_LIMIT_EXCEEDED",
+        RateLimited = "RATE_LIMITED",
         Internal = "INTERNAL_ERROR",
         AssessMaintenance = "ASSESS_MAINTENANCE",
         ServiceUnavailable = "SERVICE_UNAVAILABLE",

@@ -93,6 +93,8 @@ metrics! {
         "Stored answers that were sent again";
     HttpConnections: Gauge "http_connections" [] "connections"
         "Connections open";
+    HttpHandshakesFailed: Counter "http_handshakes_failed_total" [] "connections"
+        "Connections that ended before their TLS handshake did";
     HttpWaiting: Gauge "http_waiting" [] "requests"
         "Callers that wait for their decision";
     LogAppendDuration: Histogram "log_append_duration_seconds" [] "seconds"

@@ -44,6 +44,7 @@ pub struct Telemetry {
     log_trimmed: Counter,
     log_overrun: Counter,
     connections: Gauge,
+    handshakes_failed: Counter,
     checkpoint_bytes: Gauge,
     snapshot_put: Counter,
     snapshot_failures: Counter,
@@ -151,6 +152,7 @@ impl Telemetry {
             log_trimmed: counter(&recorder, Metric::LogTrimmed, &[]),
             log_overrun: counter(&recorder, Metric::LogReadersOverrun, &[]),
             connections: gauge(&recorder, Metric::HttpConnections, vec![]),
+            handshakes_failed: counter(&recorder, Metric::HttpHandshakesFailed, &[]),
             checkpoint_bytes: gauge(&recorder, Metric::CheckpointBytes, vec![]),
             snapshot_put: counter(&recorder, Metric::SnapshotPutBytes, &[]),
             snapshot_failures: counter(&recorder, Metric::SnapshotFailures, &[]),
@@ -261,6 +263,11 @@ impl Telemetry {
     /// A connection opened.
     pub fn connected(&self) {
         self.connections.increment(1.0);
+    }
+
+    /// A TLS handshake came to no end.
+    pub fn handshake_failed(&self) {
+        self.handshakes_failed.increment(1);
     }
 
     /// A connection closed.

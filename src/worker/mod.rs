@@ -12,8 +12,8 @@ pub mod outbox;
 pub mod owner;
 pub mod recover;
 pub mod restore;
-pub mod snapshot;
 pub mod sieve;
+pub mod snapshot;
 pub mod status;
 pub mod thread;
 

@@ -168,6 +168,8 @@ impl Status {
     pub(super) fn set_failure(&self, failure: Option<String>) {
         let failure = failure.map(|text| text.chars().take(FAILURE_CHARS).collect());
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
     /// Rows in memory.
     #[must_use]
     pub fn rows(&self) -> u64 {

@@ -10,6 +10,7 @@
     reason = "tests stop at a surprise and say what they skip"
 )]
 
+mod crowd;
 mod data;
 mod faults;
 mod golden;
@@ -18,6 +19,7 @@ mod kill;
 mod operator;
 mod prechecks;
 mod programs;
+mod secure;
 mod server;
 mod service;
 mod shard;

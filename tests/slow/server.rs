@@ -54,6 +54,10 @@ impl Server {
         self.child.id()
     }
 
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn key(&self, kind: &str) -> &str {
         self.bootstrap["keys"][kind].as_str().unwrap()
     }

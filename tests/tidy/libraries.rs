@@ -19,7 +19,8 @@ const fn only(names: &'static [&'static str], folders: &'static [&'static str]) 
 
 const PLACES: &[Place] = &[
     only(&["clap", "indicatif", "comfy_table", "csv"], &["cli"]),
-    only(&["toml", "tokio::signal"], &["node"]),
+    only(&["toml", "tokio::signal", "rlimit"], &["node"]),
+    only(&["tokio_rustls"], &["gateway"]),
     only(&["axum", "tower"], &["gateway"]),
     only(&["rocksdb"], &["store/rocks"]),
     only(&["rdkafka"], &["log/kafka"]),

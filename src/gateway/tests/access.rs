@@ -1,9 +1,11 @@
 //! The table of the contract's section 2.1, row by row.
 
 use super::*;
+use crate::base::clock::ManualClock;
 use crate::base::time::Ms;
 use crate::domain::access::Permission;
-use crate::gateway::auth::{Need, identify, presented};
+use crate::gateway::answer::Refused;
+use crate::gateway::auth::{Need, admit, presented};
 use http::{HeaderMap, Uri};
 
 async fn check(site: &Site, headers: &[(&str, &str)], query: &str, expected: (u16, &str)) -> Answer {
@@ -97,27 +99,22 @@ async fn a_route_may_be_closed_to_checkout_keys() {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let site = Site::usual().await;
     let key = site.key(KeyType::Checkout, |_, _| ());
-    let gate = crate::gateway::Gate {
-        options: Options::new(INSTALLATION_KEY, "1", "1"),
-        random: crate::gateway::random::Random::new(Arc::clone(&clock)),
-        log_health: crate::gateway::LogHealth::default(),
-        maintenance_told: crate::gateway::maintenance::Told::default(),
-        draining: AtomicBool::new(false),
-        parts: Parts {
-            log: Arc::new(site.log.handle(GATEWAY)),
-            clock,
-            partitions: Partitions::seen_by(|_| None),
-            callers: Arc::clone(&site.callers),
-            directory: Arc::clone(&site.directory),
-            telemetry: Arc::clone(&site.telemetry),
-        },
+    let parts = Parts {
+        log: Arc::new(site.log.handle(GATEWAY)),
+        clock,
+        partitions: Partitions::seen_by(|_| None),
+        callers: Arc::clone(&site.callers),
+        directory: Arc::clone(&site.directory),
+        telemetry: Arc::clone(&site.telemetry),
     };
-    let uri: Uri = format!("/?api_key={key}").parse().unwrap();
+    let gate = Gateway::new(Options::new(INSTALLATION_KEY, "1", "1"), parts).gate;
+    let (call, ()) = http::Request::get(format!("/?api_key={key}")).body(()).unwrap().into_parts();
     let need = Need { checkout: false, permission: Permission::FraudReport };
-    let refusal = identify(&gate, &uri, &HeaderMap::new(), need).unwrap_err();
-    assert_eq!(refusal.code.text(), "SECRET_KEY_REQUIRED");
+    let refused = admit(&gate, &call, need).unwrap_err();
+    assert_eq!(refused.status(), 403);
+    assert_eq!(refused.extensions().get::<Refused>().unwrap().0, "SECRET_KEY_REQUIRED");
     let need = Need { checkout: true, permission: Permission::Assess };
-    assert!(identify(&gate, &uri, &HeaderMap::new(), need).is_ok());
+    assert!(admit(&gate, &call, need).is_ok());
 }
 
 #[tokio::test]
@@ -140,6 +137,44 @@ async fn a_change_is_in_force_at_once_and_reopening_forgets() {
     check(&site, &[("authorization", &bearer)], "", DECIDED).await;
     site.directory.opened(home, vec![]);
     check(&site, &[("authorization", &bearer)], "", UNAUTHORIZED).await;
+}
+
+#[tokio::test]
+async fn a_key_expires_at_its_millisecond() {
+    let clock = Arc::new(ManualClock::new(Ms(1_780_079_400_000), 1));
+    let site = Site::start(Plan { clock: Arc::clone(&clock) as _, ..Plan::new(approve) }).await;
+    let key = site.key(KeyType::Server, |_, key| key.expires_at = Some(Ms(1_780_079_400_500)));
+    let bearer = format!("Bearer {key}");
+    for (now, expected) in [(499, DECIDED), (500, UNAUTHORIZED), (501, UNAUTHORIZED)] {
+        clock.set(Ms(1_780_079_400_000).plus(now));
+        check(&site, &[("authorization", &bearer)], "", expected).await;
+    }
+}
+
+#[tokio::test]
+async fn keys_may_be_bound_to_host_names() {
+    let mut plan = Plan::new(approve);
+    plan.options.hosts = vec!["api.example".to_owned(), "127.0.0.1".to_owned()];
+    let site = Site::start(plan).await;
+    let key = site.server_key();
+    let call = async |target: &str, host: &str| {
+        let length = BODY.len();
+        let head = format!("POST {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+        let rest = format!("authorization: Bearer {key}\r\ncontent-length: {length}\r\n\r\n{BODY}");
+        Answer::parse(&site.raw((head + &rest).as_bytes()).await)
+    };
+    for host in ["api.example", "API.Example:8443", "api.example.", "127.0.0.1:80"] {
+        assert_eq!(call("/api/v1/assess", host).await.status, 200, "{host}");
+    }
+    for host in ["", "example", "api.example.evil", "evil.api.example", "[::1]"] {
+        let answer = call("/api/v1/assess", host).await;
+        assert_eq!((answer.status, &*answer.code()), (401, "UNAUTHORIZED"), "{host}");
+    }
+    // A target that names its host goes before the header.
+    assert_eq!(call("http://api.example/api/v1/assess", "evil").await.status, 200);
+    assert_eq!(call("http://evil/api/v1/assess", "api.example").await.status, 401);
+    // Whoever asks without a key may use any name.
+    assert_eq!(site.get("/health/livez").await.status, 200);
 }
 
 #[tokio::test]

@@ -3,9 +3,14 @@
 mod access;
 mod assess;
 mod connections;
+mod http2;
 mod json_suite;
+mod limits;
 mod maintenance;
+mod odd;
 mod routes;
+mod shed;
+mod tls;
 
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::hash::{EntityKey, hmac_sha256};
@@ -67,6 +72,7 @@ pub(super) struct Plan {
     pub(super) callers: [usize; 2],
     pub(super) opened: u16,
     pub(super) auto_flush: bool,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Plan {
@@ -78,6 +84,7 @@ impl Plan {
             callers: [100, 100],
             opened: PARTITIONS,
             auto_flush: true,
+            clock: Arc::new(SystemClock),
         }
     }
 }
@@ -114,7 +121,7 @@ impl Site {
     }
 
     pub(super) async fn start(plan: Plan) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock = plan.clock;
         let new = if plan.auto_flush { MemoryLog::auto_flush } else { MemoryLog::new };
         let log = new(PARTITIONS, Arc::clone(&clock));
         let [all, of_one] = plan.callers;
@@ -145,21 +152,8 @@ impl Site {
         static NEXT: Mutex<u8> = Mutex::new(0);
         let mut next = NEXT.lock().unwrap();
         *next += 1;
-        let text = keycode::render(kind.prefix(), &[*next; 32]);
         let mut organization = organization(*next);
-        let mut key = ApiKey {
-            id: format!("key_{next}"),
-            digest: hmac_sha256(&INSTALLATION_KEY, &[text.as_bytes()]),
-            kind,
-            display: keycode::display(kind.prefix(), &text),
-            name: "test".to_owned(),
-            permissions: Permissions::of(kind.permissions()),
-            state: KeyState::Active,
-            expires_at: None,
-            per_minute: None,
-            per_day: None,
-            allowed_origins: vec![],
-        };
+        let (text, mut key) = api_key_of(kind, *next);
         change(&mut organization, &mut key);
         let id = organization.id;
         self.directory.changed(Partition(0), DirectoryChange::Organization(organization));
@@ -236,6 +230,25 @@ pub(super) fn organization(number: u8) -> Organization {
     }
 }
 
+/// A key that may do what its type allows, and its text.
+pub(super) fn api_key_of(kind: KeyType, number: u8) -> (String, ApiKey) {
+    let text = keycode::render(kind.prefix(), &[number; 32]);
+    let key = ApiKey {
+        id: format!("key_{number}"),
+        digest: hmac_sha256(&INSTALLATION_KEY, &[text.as_bytes()]),
+        kind,
+        display: keycode::display(kind.prefix(), &text),
+        name: "test".to_owned(),
+        permissions: Permissions::of(kind.permissions()),
+        state: KeyState::Active,
+        expires_at: None,
+        per_minute: None,
+        per_day: None,
+        allowed_origins: vec![],
+    };
+    (text, key)
+}
+
 pub(super) fn request((method, target): (&str, &str), headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut text = format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
     if !body.is_empty() {
@@ -273,6 +286,11 @@ impl Answer {
         lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
+    pub(super) fn number(&self, name: &str) -> i64 {
+        let value = self.header(name).and_then(|value| value.parse().ok());
+        value.unwrap_or_else(|| panic!("no number in {name}: {self:?}"))
+    }
+
     pub(super) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -282,8 +300,11 @@ impl Answer {
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
         assert!(self.header("x-request-id").is_some_and(|id| id.len() >= 16), "{self:?}");
         assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
-        let retry = matches!(self.status, 429 | 503).then_some("1");
-        assert_eq!(self.header("retry-after"), retry, "{self:?}");
+        match self.status {
+            429 => assert!(self.number("retry-after") > 0, "{self:?}"),
+            503 => assert_eq!(self.header("retry-after"), Some("1"), "{self:?}"),
+            _ => assert_eq!(self.header("retry-after"), None, "{self:?}"),
+        }
         let body = self.json();
         assert!(body["error"]["message"].is_string() && body["error"]["details"].is_object(), "{self:?}");
         body["error"]["code"].as_str().unwrap().to_owned()
