@@ -172,14 +172,23 @@ fn a_store_that_is_open_is_looked_into_and_left_as_it_is() {
     assert_eq!(exit, 0, "{out}{err}");
     assert!(out.ends_with("no damage\n"), "{out}");
     assert_eq!(files(&state(folder.path())), before);
-    let look = Look::open(&state(folder.path()), &Resources::default(), &Options::default()).unwrap();
     let write = |n: u8| vec![Write { key: vec![Kind::Lists as u8, n], value: Some(vec![n; 1_000]) }];
     let checkpoint = server.checkpoint().unwrap().unwrap();
-    (0..20).for_each(|n| server.commit(write(n), &checkpoint).unwrap());
-    // The server has merged files and removed them since.
-    assert_eq!(look.rows(&[]).map(Result::unwrap).count(), 14);
+    drop(server);
+    // Many files, which a server merges and removes once it may.
+    let apart = Options { compact: false, ..Options::default() };
+    let server = RocksStore::open(&state(folder.path()), &Resources::default(), &apart).unwrap();
+    (0..40).for_each(|n| server.commit(write(n), &checkpoint).unwrap());
+    drop(server);
+    let look = Look::open(&state(folder.path()), &Resources::default(), &Options::default()).unwrap();
+    let held = look.files().unwrap();
+    let server = open(folder.path());
+    (40..60).for_each(|n| server.commit(write(n), &checkpoint).unwrap());
+    drop(server);
+    assert!(held.iter().any(|file| !file.path.exists()), "files were removed behind its back");
+    assert_eq!(look.rows(&[]).map(Result::unwrap).count(), 54);
     let again = Look::open(&state(folder.path()), &Resources::default(), &Options::default()).unwrap();
-    assert_eq!(again.rows(&[]).map(Result::unwrap).count(), 34);
+    assert_eq!(again.rows(&[]).map(Result::unwrap).count(), 74);
 }
 
 #[test]
