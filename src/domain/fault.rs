@@ -212,6 +212,9 @@ impl Refusal {
     pub fn invalid(mut faults: Vec<FieldFault>) -> Self {
         let message = match faults.len() {
             1 => "1 field is not valid".to_owned(),
+            n if n >= crate::base::limits::FAULTS => {
+                format!("{} or more fields are not valid", crate::base::limits::FAULTS)
+            }
             n => format!("{n} fields are not valid"),
         };
         faults.truncate(crate::base::limits::FAULTS);

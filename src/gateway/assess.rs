@@ -114,7 +114,7 @@ async fn decided(
     received: Duration,
 ) -> Result<Response, Refusal> {
     let received_at = gate.parts.clock.now();
-    let (request, idempotency_key) = read(body, &parts.headers)?;
+    let (request, idempotency_key) = read(body, &parts.headers, received_at)?;
     let peer = (identity.key.kind == KeyType::Checkout).then(|| Peer::of(&request, parts));
     let member = &identity.member;
     let caller = gate.parts.callers.register(&member.waiting).ok_or_else(|| unavailable("too many wait"))?;
@@ -143,9 +143,13 @@ async fn decided(
 }
 
 /// The request and the key of its header, or all their faults.
-fn read<'a>(body: &[u8], headers: &'a HeaderMap) -> Result<(PayinRequest, Option<&'a str>), Refusal> {
+fn read<'a>(
+    body: &[u8],
+    headers: &'a HeaderMap,
+    now: Ms,
+) -> Result<(PayinRequest, Option<&'a str>), Refusal> {
     let key = idempotency_key(headers);
-    match (assess::read(body), key) {
+    match (assess::read_about(body, Some(now)), key) {
         (Ok(request), Ok(key)) => Ok((request, key)),
         (Ok(_), Err(fault)) => Err(Refusal::invalid(vec![fault])),
         (Err(faults), Ok(_)) => Err(Refusal::invalid(faults)),
@@ -245,10 +249,10 @@ fn hand_over(
     let (gate_then, durable_then, number) = (Arc::clone(gate), Arc::clone(&durable), caller.number());
     let handed = gate.parts.clock.elapsed();
     let done = move |result: Result<_, AppendError>| {
-        gate_then.log_health.heard(result.as_ref().err());
+        let now = gate_then.parts.clock.elapsed();
+        gate_then.log_health.heard(result.as_ref().err(), now);
         match result {
             Ok(_) => {
-                let now = gate_then.parts.clock.elapsed();
                 durable_then.store(u64::try_from(now.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
                 gate_then.parts.telemetry.appended(now.saturating_sub(handed));
             }
@@ -258,7 +262,7 @@ fn hand_over(
     match gate.parts.log.append(to, vec![content], Box::new(done)) {
         Ok(()) => Ok(durable),
         Err(error) => {
-            gate.log_health.heard(Some(&error));
+            gate.log_health.heard(Some(&error), gate.parts.clock.elapsed());
             Err(unavailable("the log takes nothing now"))
         }
     }

@@ -10,38 +10,54 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::HeaderValue;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// What the log said last; written by every append.
 #[derive(Debug, Default)]
-pub(super) struct LogHealth(AtomicU8);
+pub(super) struct LogHealth {
+    /// Until when it counts as full, in milliseconds of the elapsed clock; 0 where the last append went in.
+    full_until: AtomicU64,
+    closed: AtomicBool,
+}
 
-const FULL: u8 = 1;
-const CLOSED: u8 = 2;
+/// How long a full disk is believed. Whoever obeys `readyz` sends nothing meanwhile, so nothing would tell that
+/// there is room again.
+const FULL_MS: u64 = 5_000;
 
 impl LogHealth {
     /// An append ended, with or without an error.
-    pub(super) fn heard(&self, error: Option<&AppendError>) {
-        let now = match error {
+    pub(super) fn heard(&self, error: Option<&AppendError>, now: Duration) {
+        match error {
             // A full queue or a large record say nothing about the disk.
-            Some(AppendError::Busy | AppendError::TooLarge) => return,
-            Some(AppendError::Full) => FULL,
-            Some(AppendError::Closed(_)) => CLOSED,
-            None => 0,
-        };
-        // A log that closed stays closed.
-        if self.0.load(Ordering::Relaxed) != CLOSED {
-            self.0.store(now, Ordering::Relaxed);
+            Some(AppendError::Busy | AppendError::TooLarge) => {}
+            Some(AppendError::Full) => {
+                if self.full_until.swap(millis(now) + FULL_MS, Ordering::Relaxed) == 0 {
+                    tracing::error!("the log's disk is full: requests are refused until there is room");
+                }
+            }
+            // A log that closed stays closed.
+            Some(AppendError::Closed(_)) => self.closed.store(true, Ordering::Relaxed),
+            None => {
+                if self.full_until.load(Ordering::Relaxed) != 0
+                    && self.full_until.swap(0, Ordering::Relaxed) != 0
+                {
+                    tracing::info!("the log's disk has room again");
+                }
+            }
         }
     }
 
-    fn text(&self) -> &'static str {
-        match self.0.load(Ordering::Relaxed) {
-            FULL => "full",
-            CLOSED => "down",
-            _ => "ok",
+    fn text(&self, now: Duration) -> &'static str {
+        if self.closed.load(Ordering::Relaxed) {
+            return "down";
         }
+        if millis(now) < self.full_until.load(Ordering::Relaxed) { "full" } else { "ok" }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX - FULL_MS)
 }
 
 impl Gate {
@@ -70,7 +86,7 @@ pub(super) async fn readyz(State(gate): State<Arc<Gate>>) -> Response {
     if !gate.parts.directory.is_loaded() {
         reasons.push("the directory is not loaded".to_owned());
     }
-    if gate.log_health.text() != "ok" {
+    if gate.log_health.text(gate.parts.clock.elapsed()) != "ok" {
         reasons.push("the log takes nothing".to_owned());
     }
     let running = |seen: &Option<Seen>| seen.is_some_and(|seen| seen.phase == Phase::Running);
@@ -90,7 +106,7 @@ pub(super) async fn health(State(gate): State<Arc<Gate>>, request: Request) -> R
     if let Err(response) = answer::unless_json_is_taken(request.headers()) {
         return *response;
     }
-    let log = gate.log_health.text();
+    let log = gate.log_health.text(gate.parts.clock.elapsed());
     let shards = shards(&gate.partitions());
     let directory = if gate.parts.directory.is_loaded() { "ok" } else { "loading" };
     let down = log == "down" || shards == "down";
@@ -122,5 +138,28 @@ fn shards(partitions: &[(Partition, Option<Seen>)]) -> &'static str {
         "down"
     } else {
         "degraded"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_believed_for_a_while_and_a_closed_log_for_good() {
+        let health = LogHealth::default();
+        let at = Duration::from_millis;
+        health.heard(Some(&AppendError::Busy), at(1));
+        assert_eq!(health.text(at(1)), "ok");
+        health.heard(Some(&AppendError::Full), at(10));
+        assert_eq!((health.text(at(10)), health.text(at(5_009))), ("full", "full"));
+        assert_eq!(health.text(at(5_010)), "ok", "somebody must be let try");
+        health.heard(Some(&AppendError::Full), at(6_000));
+        assert_eq!(health.text(at(6_000)), "full");
+        health.heard(None, at(6_001));
+        assert_eq!(health.text(at(6_001)), "ok");
+        health.heard(Some(&AppendError::Closed("x".to_owned())), at(7_000));
+        health.heard(None, at(7_001));
+        assert_eq!(health.text(at(99_000)), "down");
     }
 }

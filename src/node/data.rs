@@ -103,15 +103,15 @@ impl Data {
         self.0.join("admin.sock")
     }
 
-    /// Makes the folder if it is not there, for its owner only.
+    /// Makes the folder and those in it that are not there, for their owner only: also in a folder that others
+    /// may look into, nobody reads log or state.
     pub(super) fn create(&self) -> io::Result<()> {
-        if self.0.is_dir() {
-            return Ok(());
-        }
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.0)
+        [&self.0, &self.log(), &self.states(), &self.archive()]
+            .into_iter()
+            .try_for_each(|folder| builder.create(folder))
     }
 }
 

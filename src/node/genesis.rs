@@ -79,6 +79,13 @@ pub(super) fn append(
         .unwrap_or_else(|_| Err(AppendError::Closed("it never told what became of a record".to_owned())))
 }
 
+/// Whether any partition has had a record.
+pub(super) fn is_begun(log: &dyn Log) -> bool {
+    let mut requests =
+        (0..log.partitions()).map(|number| TopicPartition::new(Topic::Requests, Partition(number)));
+    requests.any(|of| log.bounds(of).is_ok_and(|bounds| bounds.end > Offset(0)))
+}
+
 /// Writes the genesis of every partition that has no record, and checks the others'.
 pub(super) fn begin(log: &dyn Log, key: &InstallationKey) -> Result<(), Failure> {
     let genesis = Genesis {

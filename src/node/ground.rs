@@ -76,6 +76,7 @@ impl Ground {
         }
         let key = match &config.installation_key {
             Some(key) => key.clone(),
+            None if genesis::is_begun(&log) => installation::of_begun_log(&data)?,
             None => installation::open(&data, &**clock)?,
         };
         genesis::begin(&log, &key)?;

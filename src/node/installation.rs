@@ -52,6 +52,15 @@ impl InstallationKey {
     }
 }
 
+/// The key of `data`, whose log was begun under it.
+pub(super) fn of_begun_log(data: &Data) -> Result<InstallationKey, Failure> {
+    let path = data.installation_key();
+    let told = |what: &str| Failure::Input(format!("{}: {what}", path.display()));
+    let missing = "is missing, and the log was begun under the key that was in it: put it back";
+    let text = read_if_there(&path)?.ok_or_else(|| told(missing))?;
+    read(text.trim()).ok_or_else(|| told("holds no 32 bytes in base64"))
+}
+
 /// The key of `data`, made if there is none.
 pub(super) fn open(data: &Data, clock: &dyn Clock) -> Result<InstallationKey, Failure> {
     let path = data.installation_key();

@@ -290,10 +290,19 @@ fn every_partition_begins_with_one_genesis_of_this_installation() {
         (0..log.partitions()).map(|partition| log.bounds(of(partition)).unwrap().end.0).collect()
     };
     let (log, opened) = open("partitions = 2").unwrap();
-    assert!(opened.created);
+    assert!(opened.created && !genesis::is_begun(&log));
     genesis::begin(&log, &key).unwrap();
     genesis::begin(&log, &key).unwrap();
     assert_eq!(ends(&log), [1, 1]);
+    // A key that is lost is not replaced by another.
+    std::fs::rename(data.installation_key(), folder.path().join("aside")).unwrap();
+    let Failure::Input(told) = installation::of_begun_log(&data).unwrap_err() else {
+        panic!("not bad input")
+    };
+    assert!(genesis::is_begun(&log) && told.contains("installation.key is missing"), "{told}");
+    assert!(!data.installation_key().exists());
+    std::fs::rename(folder.path().join("aside"), data.installation_key()).unwrap();
+    assert_eq!(installation::of_begun_log(&data).unwrap(), key);
     let elsewhere = tempfile::tempdir().unwrap();
     let another = installation::open(&Data::new(elsewhere.path().to_owned()), &SystemClock).unwrap();
     let refused = genesis::begin(&log, &another).unwrap_err();

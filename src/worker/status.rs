@@ -58,7 +58,7 @@ pub struct Status {
     lag_records: AtomicU64,
     /// Age of the oldest of them in milliseconds.
     lag_ms: AtomicU64,
-    /// Wall time of the last durable checkpoint, epoch milliseconds; 0 for none.
+    /// Wall time when a durable checkpoint last held everything applied, epoch milliseconds; 0 for never.
     checkpoint_at: AtomicU64,
     /// Bytes of the store.
     state_bytes: AtomicU64,
@@ -106,7 +106,7 @@ impl Status {
         self.lag_ms.load(Ordering::Relaxed)
     }
 
-    /// Wall time of the last durable checkpoint in epoch milliseconds, 0 for none.
+    /// Wall time when a durable checkpoint last held everything applied, in epoch milliseconds, 0 for never.
     #[must_use]
     pub fn checkpoint_at(&self) -> u64 {
         self.checkpoint_at.load(Ordering::Relaxed)
@@ -188,6 +188,10 @@ impl Status {
         self.applied.store(next, Ordering::Relaxed);
         self.lag_records.store(lag_records, Ordering::Relaxed);
         self.lag_ms.store(lag_ms, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_settled(&self, at_ms: u64) {
+        self.checkpoint_at.store(at_ms, Ordering::Relaxed);
     }
 
     pub(super) fn set_checkpoint(&self, at_ms: u64, state_bytes: u64) {

@@ -36,11 +36,11 @@ fn a_bootstrap_file_that_is_none_is_bad_input_before_anything_is_begun() {
     let expected = format!("clausum: {}/bootstrap.json: is no bootstrap object: ", folder.path().display());
     assert_eq!(exit, Some(3), "{told}");
     assert!(told.starts_with(&expected), "{told}");
-    assert!(!folder.path().join("log").exists());
+    assert!(!folder.path().join("log/log.meta").exists());
 }
 
 #[test]
-fn states_in_the_wrong_place_are_bad_input_and_put_right_they_serve_again() {
+fn what_is_missing_or_in_the_wrong_place_is_bad_input_and_put_right_it_serves_again() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(Server::start(folder.path()).stop(), Some(0));
     let [zero, one, aside] = ["0", "1", "aside"].map(|name| folder.path().join("state").join(name));
@@ -57,6 +57,12 @@ fn states_in_the_wrong_place_are_bad_input_and_put_right_they_serve_again() {
         assert!(told.contains(&expected), "{told}");
     }
     swap();
+    let key = folder.path().join("installation.key");
+    std::fs::rename(&key, folder.path().join("key")).unwrap();
+    let (exit, told) = refused(folder.path());
+    assert_eq!(exit, Some(3), "{told}");
+    assert!(told.contains("installation.key is missing") && !key.exists(), "{told}");
+    std::fs::rename(folder.path().join("key"), &key).unwrap();
     let server = Server::start(folder.path());
     let answer = server.connect().unwrap().assess(None, br#"{"amount":1,"currency":"MXN"}"#).unwrap();
     assert_eq!(answer.status, 200);

@@ -2,6 +2,7 @@
 
 mod local;
 mod map;
+mod members;
 mod outcome;
 mod remote;
 mod rows;

@@ -3,7 +3,7 @@
 
 use crate::base::limits;
 use crate::cli::assess::map::Map;
-use serde_json::Value;
+use crate::cli::assess::members;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, Read};
@@ -74,26 +74,10 @@ fn mapped(
     })
 }
 
-/// Members of a JSON row are columns by their dotted names.
+/// Members of a JSON row are columns by their dotted names, numbers as they are spelled.
 fn map_json(map: &Map, body: &[u8]) -> Result<Vec<u8>, String> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| format!("is not JSON: {error}"))?;
-    let mut columns = BTreeMap::new();
-    flatten(String::new(), value, &mut columns);
+    let columns = members::columns(body)?;
     map.body(&|name| columns.get(name).map(String::as_str))
-}
-
-fn flatten(path: String, value: Value, columns: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Object(members) => {
-            for (name, value) in members {
-                let path = if path.is_empty() { name } else { format!("{path}.{name}") };
-                flatten(path, value, columns);
-            }
-        }
-        Value::String(text) => drop(columns.insert(path, text)),
-        Value::Null => {}
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) => drop(columns.insert(path, value.to_string())),
-    }
 }
 
 /// One JSON text a line; empty lines are passed over.
@@ -178,18 +162,19 @@ impl Iterator for Items {
             return None;
         }
         let next = self.item().transpose();
-        self.ended = !matches!(next, Some(Ok(Row { body: Ok(_), .. })));
+        self.ended |= !matches!(next, Some(Ok(_)));
         next
     }
 }
 
 impl Items {
-    /// The next object. Behind a fault nothing can be told apart, so it is the last.
+    /// The next object, or what stands in its place: that is one row, and those behind it are read.
     fn item(&mut self) -> io::Result<Option<Row>> {
         // Behind a comma an object is due; before the first one none may stand.
         let mut comma = self.array != Some(true);
         loop {
             let Some(byte) = self.input.peek()? else {
+                self.ended = true;
                 let body = Err("the array ends too early".to_owned());
                 return Ok((self.array == Some(true)).then_some(Row { line: self.input.line, body }));
             };
@@ -202,10 +187,7 @@ impl Items {
                 }
                 b',' if self.array == Some(true) && !comma => comma = true,
                 _ if byte.is_ascii_whitespace() => {}
-                _ => {
-                    let body = Err("is no JSON object, alone or in an array".to_owned());
-                    return Ok(Some(Row { line: self.input.line, body }));
-                }
+                _ => return self.stranger().map(Some),
             }
             self.input.step(byte);
         }
@@ -214,10 +196,37 @@ impl Items {
         self.object().map(Some)
     }
 
+    /// Passes over what is no object: in an array up to its comma or the array's end, else up to the line's.
+    fn stranger(&mut self) -> io::Result<Row> {
+        let line = self.input.line;
+        let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+        while let Some(byte) = self.input.peek()? {
+            let ends = match self.array {
+                Some(true) => !in_string && depth == 0 && matches!(byte, b',' | b']'),
+                Some(false) | None => byte == b'\n',
+            };
+            if ends {
+                break;
+            }
+            self.input.step(byte);
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' if in_string => escaped = true,
+                b'"' => in_string = !in_string,
+                b'{' | b'[' if !in_string => depth += 1,
+                b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        self.items += 1;
+        Ok(Row { line, body: Err("is no JSON object, alone or in an array".to_owned()) })
+    }
+
     fn behind_array(&mut self) -> io::Result<Option<Row>> {
         while let Some(byte) = self.input.peek()? {
             if !byte.is_ascii_whitespace() {
-                let body = Err("nothing is due behind the array".to_owned());
+                self.ended = true;
+                let body = Err("nothing is due behind the array; the rest was not read".to_owned());
                 return Ok(Some(Row { line: self.input.line, body }));
             }
             self.input.step(byte);
@@ -230,7 +239,10 @@ impl Items {
         let (mut text, mut depth, mut in_string, mut escaped) = (Vec::new(), 0_usize, false, false);
         while let Some(byte) = self.input.peek()? {
             self.input.step(byte);
-            text.push(byte);
+            // Of one that is too long only the end is looked for.
+            if text.len() <= ROW_BYTES {
+                text.push(byte);
+            }
             match byte {
                 _ if escaped => escaped = false,
                 b'\\' if in_string => escaped = true,
@@ -240,15 +252,14 @@ impl Items {
                 b'}' | b']' => {
                     depth = depth.saturating_sub(1);
                     if depth == 0 {
-                        return Ok(Row { line, body: Ok(text) });
+                        let long = text.len() > ROW_BYTES;
+                        return Ok(if long { too_long(line) } else { Row { line, body: Ok(text) } });
                     }
                 }
                 _ => {}
             }
-            if text.len() > ROW_BYTES {
-                return Ok(too_long(line));
-            }
         }
+        self.ended = true;
         Ok(Row { line, body: Err("the object ends too early".to_owned()) })
     }
 }
@@ -312,6 +323,15 @@ impl CsvRows {
             Some(map) => map,
             None => Map::of_columns(columns.iter().map(String::as_str))?,
         };
+        let twice = columns.iter().enumerate().filter_map(|(at, name)| {
+            let first = columns.iter().position(|known| known == name).filter(|first| *first < at)?;
+            let used = map.columns().any(|(column, _)| column == name);
+            used.then(|| format!("the column `{name}` stands twice, at {} and {}", first + 1, at + 1))
+        });
+        let twice: Vec<_> = twice.collect();
+        if !twice.is_empty() {
+            return Err(twice);
+        }
         let missing = map.columns().filter(|(column, _)| !columns.iter().any(|known| known == column));
         let missing = missing.map(|(column, at)| {
             format!("there is no column `{column}`, which the map names at {}:{}", at.line, at.column)

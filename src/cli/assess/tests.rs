@@ -20,7 +20,7 @@ fn rows(format: Format, text: &str, map: Option<&str>) -> Vec<String> {
 
 #[test]
 fn json_objects_come_alone_in_a_row_or_in_an_array() {
-    let table: [(&str, &[&str]); 10] = [
+    let table: [(&str, &[&str]); 13] = [
         ("", &[]),
         (r#"{"a":1}"#, &[r#"1: {"a":1}"#]),
         ("\n {\"a\":\n\"}\\\"{\"}\n{\"b\":[{}]}", &["2: {\"a\":\n\"}\\\"{\"}", r#"4: {"b":[{}]}"#]),
@@ -28,13 +28,48 @@ fn json_objects_come_alone_in_a_row_or_in_an_array() {
         ("[\n{\"a\":1},\n{\"b\":2}\n]\n", &[r#"2: {"a":1}"#, r#"3: {"b":2}"#]),
         ("[{\"a\":1}", &[r#"1: {"a":1}"#, "1: (the array ends too early)"]),
         ("[{\"a\":1},]", &[r#"1: {"a":1}"#, "1: (is no JSON object, alone or in an array)"]),
-        ("[{\"a\":1}]\n{}", &[r#"1: {"a":1}"#, "2: (nothing is due behind the array)"]),
+        (
+            "[{\"a\":1}]\n{}",
+            &[r#"1: {"a":1}"#, "2: (nothing is due behind the array; the rest was not read)"],
+        ),
         ("{\"a\":1", &["1: (the object ends too early)"]),
         ("{}\n17", &["1: {}", "2: (is no JSON object, alone or in an array)"]),
+        // What is no object is one row, and those behind it are read.
+        (
+            "[5,{\"a\":1},\n[\"],{\", {}],{\"b\":2} {\"c\":3},{\"d\":4}]",
+            &[
+                "1: (is no JSON object, alone or in an array)",
+                r#"1: {"a":1}"#,
+                "2: (is no JSON object, alone or in an array)",
+                r#"2: {"b":2}"#,
+                "2: (is no JSON object, alone or in an array)",
+                r#"2: {"d":4}"#,
+            ],
+        ),
+        (
+            "{\"a\":1}\nnot json {\n{\"b\":2}\n",
+            &[r#"1: {"a":1}"#, "2: (is no JSON object, alone or in an array)", r#"3: {"b":2}"#],
+        ),
+        ("5", &["1: (is no JSON object, alone or in an array)"]),
     ];
     for (text, expected) in table {
         assert_eq!(rows(Format::Json, text, None), expected, "{text}");
     }
+}
+
+#[test]
+fn an_object_that_is_too_long_is_passed_over() {
+    let long = format!("[{{\"a\":\"{}\"}},{{\"b\":2}}]", "x".repeat(1 << 20));
+    assert_eq!(rows(Format::Json, &long, None), ["1: (is longer than 262144 bytes)", r#"1: {"b":2}"#]);
+}
+
+#[test]
+fn a_column_that_decides_stands_once() {
+    let told = rows(Format::Csv, "amount,currency,amount\n100,MXN,999999\n", None);
+    assert_eq!(told, ["the column `amount` stands twice, at 1 and 3"]);
+    let map = Some("amount: a\ncurrency: {value: MXN}\n");
+    assert_eq!(rows(Format::Csv, "a,b,b\n1,2,3\n", map).len(), 1, "one that nobody asks for may");
+    assert_eq!(rows(Format::Ndjson, "{\"a\":1,\"a\":2}\n", map), ["1: (gives `a` twice)"]);
 }
 
 #[test]

@@ -45,14 +45,13 @@ pub(super) fn restore(
 ) -> Result<Restored, Failure> {
     let backup = read(from)?;
     let folder = data.path();
+    refuse_unless_empty(folder)?;
     data.create().map_err(|error| failed(folder, &error))?;
     let _lock = data.lock().map_err(|error| Failure::Input(error.to_string()))?;
-    refuse_unless_empty(folder)?;
     let marker = data.restoring();
     durable(&marker, b"").map_err(|error| failed(&marker, &error))?;
     let archive = archive()?;
     refuse_strangers(&*archive, &backup)?;
-    fs::create_dir_all(data.log()).map_err(|error| failed(&data.log(), &error))?;
 
     let mut bring = Bring {
         from,
@@ -89,7 +88,10 @@ fn read(from: &dyn Archive) -> Result<Backup, Failure> {
 }
 
 fn refuse_unless_empty(folder: &Path) -> Result<(), Failure> {
-    let entries = fs::read_dir(folder).map_err(|error| failed(folder, &error))?;
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(|error| failed(folder, &error))?,
+    };
     for entry in entries {
         let name = entry.map_err(|error| failed(folder, &error))?.file_name();
         if name != "lock" {

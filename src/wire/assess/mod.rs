@@ -15,7 +15,7 @@ use crate::domain::fault::FieldFault;
 use crate::domain::payin::PayinRequest;
 use crate::wire::{field, json};
 
-pub use read::read;
+pub use read::{read, read_about};
 pub use write::{canonical, comparable};
 
 /// The fault of a request that says it occurred too far from its record's log time.

@@ -1,5 +1,6 @@
 //! From a body to a normalised request, or to every fault of it at once.
 
+use crate::base::time::Ms;
 use crate::domain::fault::FieldFault;
 use crate::domain::payin::{Address, Behavior, Device, Email, MetadataValue, PayinRequest, PaymentMethod};
 use crate::wire::amount::{self, AmountMembers};
@@ -7,7 +8,8 @@ use crate::wire::json::{self, Bad, Faults, Text, Value, members};
 use crate::wire::{contact, field, metadata};
 
 const WORD: Text = Text::upto(64);
-const ID: Text = Text::upto(128);
+const ID_CHARS: usize = 128;
+const ID: Text = Text::upto(ID_CHARS);
 const EMAIL: Text = Text::upto(320);
 const PHONE: Text = Text::upto(32);
 const USER_AGENT: Text = Text::upto(1_024);
@@ -48,14 +50,23 @@ members! {
 /// # Errors
 /// Every fault, at most [`crate::base::limits::FAULTS`] of them. A body that is not JSON has exactly one.
 pub fn read(body: &[u8]) -> Result<PayinRequest, Vec<FieldFault>> {
+    read_about(body, None)
+}
+
+/// As [`read`], for a body that would get a record of about `now`: where it has faults, a time too far from
+/// that is one of them. Without others it is none here, for a repeat is one however late it comes.
+///
+/// # Errors
+/// See [`read`].
+pub fn read_about(body: &[u8], now: Option<Ms>) -> Result<PayinRequest, Vec<FieldFault>> {
     let mut faults = Faults::lenient();
-    match json::read(body, &mut faults, request) {
+    match json::read(body, &mut faults, |body: &Body<'_>, faults: &mut Faults| request(body, now, faults)) {
         Some(Some(request)) if faults.is_empty() => Ok(request),
         _ => Err(faults.into_vec()),
     }
 }
 
-fn request(body: &Body<'_>, faults: &mut Faults) -> Option<PayinRequest> {
+fn request(body: &Body<'_>, now: Option<Ms>, faults: &mut Faults) -> Option<PayinRequest> {
     let amount = amount::read(
         AmountMembers {
             amount: body.amount.required(),
@@ -81,6 +92,12 @@ fn request(body: &Body<'_>, faults: &mut Faults) -> Option<PayinRequest> {
     let shipping = body.shipping.object(faults, address).unwrap_or_default();
     let metadata = metadata::read(&body.metadata, faults);
     let order_id = order_id.or_else(|| order_id_of(&metadata, faults));
+    if !faults.is_empty()
+        && let (Some(at), Some(now)) = (occurred_at, now)
+        && let Err(bad) = field::occurred_near(at, now)
+    {
+        body.occurred_at.fault(bad, faults);
+    }
     // Only now, so that every member has been judged.
     let (amount, currency) = amount?;
     Some(PayinRequest {
@@ -112,19 +129,19 @@ fn email(text: &str) -> Result<Email, Bad> {
     Ok(email)
 }
 
-/// The order id of `metadata`, a string or a number.
+/// The order id of `metadata`: a string, or a whole number, whose spellings are all one id.
 fn order_id_of(metadata: &[(String, MetadataValue)], faults: &mut Faults) -> Option<String> {
     let (_, value) = metadata.iter().find(|(key, _)| key == "order_id")?;
     let text = match value {
-        MetadataValue::Text(text) => text,
-        MetadataValue::Literal(text) if text != "true" && text != "false" => text,
-        MetadataValue::Literal(_) | MetadataValue::Nested(_) => return None,
+        MetadataValue::Text(text) => text.clone(),
+        MetadataValue::Literal(json) => json::whole_number(json, ID_CHARS)?,
+        MetadataValue::Nested(_) => return None,
     };
-    if let Err(bad) = ID.check(text) {
+    if let Err(bad) = ID.check(&text) {
         faults.within("metadata", |faults| faults.at("order_id", bad));
         return None;
     }
-    Some(text.clone())
+    Some(text)
 }
 
 fn payment_method(members: &PaymentMethodMembers<'_>, faults: &mut Faults) -> PaymentMethod {

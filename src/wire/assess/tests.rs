@@ -1,7 +1,7 @@
 //! The contract's section 5.2, member by member: what is read, what is refused, and that a request has
 //! one canonical form.
 
-use super::{canonical, check_occurred_at, comparable, read};
+use super::{canonical, check_occurred_at, comparable, read, read_about};
 use crate::base::limits;
 use crate::base::time::Ms;
 use crate::domain::fault::{FieldCode, FieldFault};
@@ -260,6 +260,33 @@ fn times() {
 }
 
 #[test]
+fn a_time_out_of_bounds_is_told_with_the_other_faults_and_alone_is_none_of_the_body() {
+    let (long_ago, now) = (r#""occurred_at":"2020-01-01T00:00:00Z""#, Ms(1_780_000_000_000));
+    let both = format!(r#"{{"amount":-1,"currency":"MXN",{long_ago}}}"#);
+    let faults = read_about(both.as_bytes(), Some(now)).unwrap_err();
+    assert_eq!(told(&faults), "/amount min; /occurred_at out_of_range");
+    assert_eq!(told(&read(both.as_bytes()).unwrap_err()), "/amount min");
+    assert!(
+        read_about(body(long_ago).as_bytes(), Some(now)).is_ok(),
+        "a repeat is one however late it comes"
+    );
+}
+
+#[test]
+fn an_order_id_of_metadata_is_one_id_however_its_number_is_spelled() {
+    let order = |metadata: &str| good(&body(&format!(r#""metadata":{{"order_id":{metadata}}}"#))).order_id;
+    for spelling in ["12", "12.0", "1.2e1", "\"12\""] {
+        assert_eq!(order(spelling).as_deref(), Some("12"), "{spelling}");
+    }
+    for none in ["1.5", "true", "null", "[12]", "\" \""] {
+        assert_eq!(order(none), None, "{none}");
+    }
+    let [one, other] =
+        ["12", "12.0"].map(|id| comparable(&good(&body(&format!(r#""metadata":{{"order_id":{id}}}"#)))));
+    assert_eq!(one, other);
+}
+
+#[test]
 fn payment_methods() {
     for word in ["type", "card_brand", "bank_code", "wallet_type"] {
         member(
@@ -312,6 +339,9 @@ fn payment_methods() {
             (&quoted("4", 20), &quoted("4", 20)),
             (r#""4111 1111 1111 1111""#, "pan_not_allowed"),
             (r#""4111-1111-1111-1111""#, "pan_not_allowed"),
+            (r#""4111:1111:1111:1111""#, "pan_not_allowed"),
+            (r#""4111.1111_1111/1111=""#, "pan_not_allowed"),
+            (r#""4111-1111-1111-111x""#, r#""4111-1111-1111-111x""#),
         ],
     );
     member("payment_method", &[(r#""card""#, "type"), ("{}", ""), ("null", "")]);

@@ -20,7 +20,7 @@ mod tests;
 pub use faults::{Bad, Faults, pointer_segment};
 pub(crate) use fill::members;
 pub use fill::{Members, read};
-pub use number::spell_numbers;
+pub use number::{spell_numbers, whole_number};
 pub use text::Text;
 pub use value::Value;
 pub use writer::{Array, Object, array, object};

@@ -39,6 +39,16 @@ fn string_end(json: &str) -> Option<usize> {
     quote.map(|(at, _)| at + 1)
 }
 
+/// The digits of a JSON number that is whole, however it is spelled: `12`, `12.0`, `1.2e1`. None for a number
+/// with a fraction, or of more than `most` characters.
+pub fn whole_number(number: &str, most: usize) -> Option<String> {
+    let spelled = spelled(number)?;
+    let (digits, power) = spelled.split_once('e')?;
+    let zeros = usize::try_from(power.parse::<i64>().ok()?).ok()?;
+    let fits = digits.len().checked_add(zeros).is_some_and(|length| length <= most);
+    fits.then(|| format!("{digits}{}", "0".repeat(zeros)))
+}
+
 fn spelled(number: &str) -> Option<String> {
     let unsigned = number.strip_prefix('-').unwrap_or(number);
     let (mantissa, power) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
@@ -109,6 +119,18 @@ mod tests {
             ("10e9223372036854775807", "1e9223372036854775807"),
         ] {
             assert_ne!(spell_numbers(one), spell_numbers(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_have_their_digits() {
+        for (spelling, digits) in
+            [("12", "12"), ("12.0", "12"), ("1.2e1", "12"), ("-500e-2", "-5"), ("0e9", "0"), ("7e3", "7000")]
+        {
+            assert_eq!(whole_number(spelling, 4).as_deref(), Some(digits), "{spelling}");
+        }
+        for none in ["1.5", "1e-1", "12345", "1e4", "1e999999999999", "1e99999999999999999999"] {
+            assert_eq!(whole_number(none, 4), None, "{none}");
         }
     }
 
