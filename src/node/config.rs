@@ -39,6 +39,11 @@ pub const KEYS: &[Known] = &[
         "where snapshots go, file:///… or s3://…; a folder in the data folder unless given",
     ),
     known("snapshot.interval", "10m", "time between snapshots of a partition's state"),
+    known(
+        "log.segment_bytes",
+        "134217728",
+        "bytes of a file of the log, which goes as a whole when it is trimmed",
+    ),
     known("log.retention", "30d", "how long records of the log are kept, such as 12h or 30d"),
     known("log.max_bytes", "68719476736", "bytes of the log beyond which only recovery keeps older records"),
     known("tls.cert", "", "PEM file of the certificate and its chain; with tls.key, HTTPS is spoken"),
@@ -73,6 +78,8 @@ pub struct Config {
     pub checkpoint_interval: Duration,
     /// How long records of the log are kept.
     pub log_retention: Duration,
+    /// Bytes of a file of the log.
+    pub log_segment_bytes: u64,
     /// Bytes of the log beyond which only recovery keeps older records.
     pub log_max_bytes: u64,
     /// Whether `/metrics` answers everyone.
@@ -168,6 +175,7 @@ pub fn resolve(written: Written) -> Result<Resolved, Vec<Fault>> {
     let snapshot_interval =
         reading.value("snapshot.interval", |given| length(given, Duration::from_secs(1), DAY));
     let interval = reading.value("checkpoint.interval_ms", |given| number(given, 100, 600_000));
+    let segment_bytes = reading.value("log.segment_bytes", |given| number(given, 1 << 16, 1 << 32));
     let log_retention = reading.value("log.retention", log_retention);
     let log_max_bytes = reading.value("log.max_bytes", |given| number(given, 1 << 20, 1 << 50));
     let metrics_public = reading.value("metrics.public", flag);
@@ -187,6 +195,7 @@ pub fn resolve(written: Written) -> Result<Resolved, Vec<Fault>> {
             snapshot_interval: snapshot_interval?,
             checkpoint_interval: Duration::from_millis(interval?),
             log_retention: log_retention?,
+            log_segment_bytes: segment_bytes?,
             log_max_bytes: log_max_bytes?,
             metrics_public: metrics_public?,
             query_api_key: query_api_key?,

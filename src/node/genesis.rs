@@ -30,7 +30,8 @@ pub(super) fn open_log(
     let states = States::read(data, resources);
     let (floors, folder) = (states.floors(), data.log());
     let open = |partitions: u16| {
-        let options = Options { may_cut: states.all, ..Options::new(data.log(), partitions) };
+        let (may_cut, segment_bytes) = (states.all, config.log_segment_bytes);
+        let options = Options { may_cut, segment_bytes, ..Options::new(data.log(), partitions) };
         EmbeddedLog::open(&options, Arc::clone(clock), &floors)
     };
     let opened = match (open(config.partitions.unwrap_or(PARTITIONS)), config.partitions) {

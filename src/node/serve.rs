@@ -295,6 +295,10 @@ impl Server {
         let founding = Founding::of(&bootstrap, key, clock.now());
         let named = |what: String| Failure::Input(format!("{}: {what}", data.bootstrap().display()));
         let founding = founding.map_err(named)?;
+        if !self.roster.is_empty() && !parked && !self.roster.has_organization(founding.id()) {
+            let what = "names an organization that is not in this installation; put the file's own content back, or move it away";
+            return Err(named(what.to_owned()));
+        }
         // What a parked partition knows cannot be seen.
         if parked || founding.is_known(&self.roster) {
             return Ok(Some((bootstrap, false)));

@@ -299,7 +299,7 @@ fn every_partition_begins_with_one_genesis_of_this_installation() {
     let Failure::Input(told) = installation::of_begun_log(&data).unwrap_err() else {
         panic!("not bad input")
     };
-    assert!(genesis::is_begun(&log) && told.contains("installation.key is missing"), "{told}");
+    assert!(genesis::is_begun(&log) && told.contains("installation.key: is missing"), "{told}");
     assert!(!data.installation_key().exists());
     std::fs::rename(folder.path().join("aside"), data.installation_key()).unwrap();
     assert_eq!(installation::of_begun_log(&data).unwrap(), key);

@@ -231,6 +231,8 @@ impl Key {
             Kind::ActivePack => Key::ActivePack(org, rest.flow()?),
             Kind::Pack => Key::Pack(org, Digest256(rest.take()?)),
             Kind::Lists => Key::Lists(org),
+            Kind::Installation if org == OrgId::INSTALLATION => Key::Installation,
+            Kind::Installation => return None,
             Kind::Idempotency => {
                 let [code] = rest.take()?;
                 let scope = Scope::ALL.into_iter().find(|scope| *scope as u8 == code)?;

@@ -88,7 +88,8 @@ impl Retention {
             | Row::Settings(_)
             | Row::ActivePack(_)
             | Row::Pack(_)
-            | Row::Lists(_) => None,
+            | Row::Lists(_)
+            | Row::Installation(_) => None,
         }
     }
 
@@ -106,7 +107,8 @@ impl Retention {
             | Kind::Settings
             | Kind::ActivePack
             | Kind::Pack
-            | Kind::Lists => None,
+            | Kind::Lists
+            | Kind::Installation => None,
         })
     }
 
@@ -149,6 +151,7 @@ mod tests {
             (Kind::ActivePack, None),
             (Kind::Pack, None),
             (Kind::Lists, None),
+            (Kind::Installation, None),
         ];
         for (kind, due) in table {
             assert_eq!(days(kind), due, "{kind:?}");

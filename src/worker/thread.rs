@@ -111,6 +111,12 @@ impl Worker {
         &self.statuses
     }
 
+    /// Rounds of the worker's thread so far: they grow once a second at least while it is not stuck.
+    #[must_use]
+    pub fn rounds(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.rounds)
+    }
+
     /// Stops: what was polled is applied and emitted, a last checkpoint is written, and its threads have
     /// ended when this returns, unless an archive lets one of them hang. A snapshot under way is left as it is,
     /// which is out of force.

@@ -10,7 +10,9 @@
     reason = "tests stop at a surprise and say what they skip"
 )]
 
+mod backup;
 mod crowd;
+mod damage;
 mod data;
 mod faults;
 mod golden;

@@ -61,7 +61,7 @@ fn what_is_missing_or_in_the_wrong_place_is_bad_input_and_put_right_it_serves_ag
     std::fs::rename(&key, folder.path().join("key")).unwrap();
     let (exit, told) = refused(folder.path());
     assert_eq!(exit, Some(3), "{told}");
-    assert!(told.contains("installation.key is missing") && !key.exists(), "{told}");
+    assert!(told.contains("installation.key: is missing") && !key.exists(), "{told}");
     std::fs::rename(folder.path().join("key"), &key).unwrap();
     let server = Server::start(folder.path());
     let answer = server.connect().unwrap().assess(None, br#"{"amount":1,"currency":"MXN"}"#).unwrap();

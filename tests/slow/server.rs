@@ -50,6 +50,15 @@ impl Server {
         Self { child, bootstrap: serde_json::from_str(&bootstrap).unwrap(), address }
     }
 
+    /// A server that was started otherwise, and is ready.
+    pub(crate) fn of(child: Child, data: &Path) -> Self {
+        let log = std::fs::read_to_string(data.join("stderr.txt")).unwrap();
+        let address =
+            log.split("base_url=http://").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        let bootstrap = std::fs::read_to_string(data.join("bootstrap.json")).unwrap();
+        Self { child, bootstrap: serde_json::from_str(&bootstrap).unwrap(), address }
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

@@ -255,8 +255,11 @@ fn the_newest_good_snapshot_goes_along() {
     assert!(manifests.iter().any(|file| file.name.ends_with("00001.json")), "{manifests:?}");
     assert!(!manifests.iter().any(|file| file.name.ends_with("00002.json")), "{manifests:?}");
     // Where the log no longer goes back to it, the installation could not be restored.
-    let below = Trim { below: Some(vec![(REQUESTS, Offset(45))]), older_than: None };
-    one.log.trim(&below).unwrap();
+    let topics =
+        Topic::ALL.into_iter().flat_map(|topic| [0, 1].map(|of| TopicPartition::new(topic, Partition(of))));
+    let needed = topics.map(|of| (of, Offset(if of == REQUESTS { 45 } else { u64::MAX }))).collect();
+    let (older_than, max_bytes) = (Ms(i64::MAX), u64::MAX);
+    one.log.trim(&Trim { needed, unread: Vec::new(), older_than, max_bytes }).unwrap();
     let Bounds { start, .. } = one.log.bounds(REQUESTS).unwrap();
     assert!(start > Offset(31) && start <= Offset(45), "{start}");
     let told = one.take(&archive(second.path())).unwrap_err().to_string();

@@ -298,7 +298,7 @@ fn a_still_log_is_a_whole_log_whatever_goes_on() {
         let before = log.bounds(at).unwrap().end;
         let still = log.still().unwrap();
         // What is trimmed before the copy is made is in it all the same.
-        log.trim(&Trim { below: Some(vec![(at, before)]), older_than: None }).unwrap();
+        log.trim(&but_for(&[(at, before.0)])).unwrap();
         let copy = TempDir::new().unwrap();
         put(&still, copy.path());
         assert_eq!(verify(copy.path()).unwrap().damage, []);

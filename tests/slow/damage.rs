@@ -1,0 +1,281 @@
+//! Damage to any file of an installation ends in full recovery, or in a refusal that names the file; never in
+//! another decision. The data folder of a stopped server is copied, one file of the copy is harmed, and a
+//! server is started on it. `make damage` does that thousands of times.
+
+use crate::server::{Client, Server, binary, wait_for};
+use clausum::base::position::{Partition, Topic, TopicPartition};
+use clausum::log::embedded::scan;
+use clausum::wire::chain::{ChainReader, Link, Taken};
+use clausum::wire::header;
+use clausum::wire::record::Content;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Small segments, frequent checkpoints and snapshots: every kind of file is there, several times.
+const VARIABLES: [(&str, &str); 2] =
+    [("CLAUSUM__LOG__SEGMENT_BYTES", "65536"), ("CLAUSUM__SNAPSHOT__INTERVAL", "1s")];
+const PAYMENTS: usize = 240;
+const PARTITIONS: u16 = 4;
+
+/// Files that hold nothing: locks, RocksDB's diaries, what the test itself writes.
+const IDLE: [&str; 8] =
+    ["lock", "log.lock", "LOCK", "LOG", "IDENTITY", "stderr.txt", "admin.sock", "stdout.txt"];
+
+fn body(number: usize) -> String {
+    let email = format!("p{}@example.com", number % 7);
+    json!({"amount": 100 + number, "currency": "MXN", "email": email, "device": {"ip": "203.0.113.9"}})
+        .to_string()
+}
+
+/// An installation, and what it says.
+struct Base {
+    folder: tempfile::TempDir,
+    answered: Vec<Vec<u8>>,
+    decisions: BTreeMap<u16, Vec<(String, Vec<u8>)>>,
+    /// What the next payment is answered with.
+    next: Value,
+}
+
+/// What a decision says, without the names that differ between any two.
+fn verdict(body: &[u8]) -> Value {
+    let body: Value = serde_json::from_slice(body).unwrap();
+    json!([body["decision"], body["risk_score"], body["signal_details"]])
+}
+
+/// Every decision taken under the reader's rule, by its id.
+fn decisions(data: &Path) -> BTreeMap<u16, Vec<(String, Vec<u8>)>> {
+    let of = |partition| {
+        let mut chain = ChainReader::after(None);
+        let topic = TopicPartition::new(Topic::Decisions, Partition(partition));
+        let records = scan(&data.join("log"), topic, None, None).into_iter().flatten();
+        let taken = records.filter_map(|record| {
+            let record = record.unwrap();
+            let content = Content::read(&record.content).unwrap();
+            let next = chain.take(record.offset, &Link::read(&content).unwrap()) == Taken::Next;
+            let id = content.text_header(header::CE_ID).unwrap().to_owned();
+            next.then(|| (id, content.value.unwrap().to_vec()))
+        });
+        taken.collect()
+    };
+    (0..PARTITIONS).map(|partition| (partition, of(partition))).collect()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in files(from) {
+        let target = to.join(file.strip_prefix(from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        // Sockets are no files to copy.
+        if !file.ends_with("admin.sock") {
+            fs::copy(&file, &target).unwrap();
+        }
+    }
+}
+
+impl Base {
+    fn make() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        let server = Server::start_with(data, &VARIABLES);
+        let mut client = server.connect().unwrap();
+        let ask = |client: &mut Client, number: usize| {
+            let answer = client.assess(Some(&format!("k{number}")), body(number).as_bytes()).unwrap();
+            assert_eq!(answer.status, 200);
+            answer.body
+        };
+        let mut answered: Vec<Vec<u8>> = (0..PAYMENTS / 2).map(|number| ask(&mut client, number)).collect();
+        let manifests = || {
+            let all = files(data);
+            let of = |partition: u16| {
+                let place = data.join(format!("archive/snapshots/{partition}/manifests"));
+                all.iter().filter(|file| file.starts_with(&place)).count()
+            };
+            (0..PARTITIONS).all(|partition| of(partition) >= 2).then_some(())
+        };
+        wait_for(manifests);
+        answered.extend((PAYMENTS / 2..PAYMENTS).map(|number| ask(&mut client, number)));
+        drop(client);
+        assert_eq!(server.stop(), Some(0));
+        let mut base = Self { decisions: decisions(data), folder, answered, next: Value::Null };
+        let control = tempfile::tempdir().unwrap();
+        copy(base.folder.path(), control.path());
+        let server = Server::start_with(control.path(), &VARIABLES);
+        base.next = base.probe(&server).unwrap();
+        assert_eq!(server.stop(), Some(0));
+        base
+    }
+
+    /// Asks again what was answered, and something new. None where a partition does not decide.
+    fn probe(&self, server: &Server) -> Option<Value> {
+        let mut client = server.connect().unwrap();
+        for (number, stored) in self.answered.iter().enumerate().step_by(17) {
+            let answer = client.assess(Some(&format!("k{number}")), body(number).as_bytes()).unwrap();
+            if answer.status == 503 {
+                return None;
+            }
+            assert_eq!((answer.status, answer.replayed), (200, true), "k{number}");
+            assert_eq!(answer.body, *stored, "k{number}");
+        }
+        let answer = client.assess(Some("new"), body(PAYMENTS).as_bytes()).unwrap();
+        (answer.status == 200).then(|| verdict(&answer.body))
+    }
+}
+
+/// Harms one file; tells what was done to it.
+fn harm(rng: &mut ChaCha8Rng, file: &Path, all: &[PathBuf]) -> String {
+    let bytes = fs::read(file).unwrap();
+    let at = rng.random_range(0..bytes.len().max(1));
+    match rng.random_range(0..10_u32) {
+        0 => {
+            fs::remove_file(file).unwrap();
+            "removed".to_owned()
+        }
+        1 | 2 => {
+            fs::write(file, &bytes[..at.min(bytes.len())]).unwrap();
+            format!("cut at {at} of {}", bytes.len())
+        }
+        3 => {
+            let alike: Vec<_> =
+                all.iter().filter(|other| *other != file && other.extension() == file.extension()).collect();
+            match alike.get(rng.random_range(0..alike.len().max(1))) {
+                Some(other) => {
+                    let others = fs::read(other).unwrap();
+                    fs::write(other, &bytes).unwrap();
+                    fs::write(file, others).unwrap();
+                    format!("swapped with {}", other.display())
+                }
+                None => {
+                    fs::write(file, b"").unwrap();
+                    "emptied".to_owned()
+                }
+            }
+        }
+        _ => {
+            let mut bytes = bytes;
+            let bit = rng.random_range(0..8_u32);
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= 1 << bit;
+            }
+            fs::write(file, &bytes).unwrap();
+            format!("bit {bit} of byte {at} of {} flipped", bytes.len())
+        }
+    }
+}
+
+/// Starts on a folder: a server that is ready, or how it ended.
+fn start(data: &Path) -> Result<Server, (Option<i32>, String)> {
+    let errors = data.join("stderr.txt");
+    let mut child = Command::new(binary())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .envs(VARIABLES)
+        .env("CLAUSUM__CHECKPOINT__INTERVAL_MS", "300")
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&errors).unwrap())
+        .spawn()
+        .unwrap();
+    let ended = wait_for(|| {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(Some(status.code()));
+        }
+        fs::read_to_string(&errors).ok()?.contains("serve: ready").then_some(None)
+    });
+    match ended {
+        None => Ok(Server::of(child, data)),
+        Some(code) => Err((code, fs::read_to_string(&errors).unwrap())),
+    }
+}
+
+/// Whether a text names a file, or the folder of a partition's state that it is in.
+fn names(text: &str, file: &Path, data: &Path) -> bool {
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let within = file.strip_prefix(data).unwrap();
+    let state = within.starts_with("state").then(|| file.parent().unwrap().display().to_string());
+    text.contains(name) || state.is_some_and(|state| text.contains(&state))
+}
+
+#[test]
+fn damage_is_recovered_from_or_named_and_never_decides() {
+    let rounds = std::env::var("CLAUSUM_DAMAGE").ok().and_then(|rounds| rounds.parse().ok());
+    let rounds: u64 = rounds.unwrap_or(if std::env::var_os("CLAUSUM_SLOW").is_some() { 200 } else { 24 });
+    let base = Base::make();
+    let mut counts: BTreeMap<(String, &str), u64> = BTreeMap::new();
+    for round in 0..rounds {
+        let mut rng = ChaCha8Rng::seed_from_u64(round);
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        copy(base.folder.path(), data);
+        let idle = |file: &PathBuf| {
+            let name = file.file_name().unwrap().to_str().unwrap();
+            IDLE.contains(&name) || name.starts_with("LOG.old") || name.starts_with("OPTIONS")
+        };
+        let all: Vec<_> = files(data).into_iter().filter(|file| !idle(file)).collect();
+        // Kinds take turns, so that the few of a kind are harmed as often as the many.
+        let kind = |file: &Path| {
+            let place = file.strip_prefix(data).unwrap().components().next().unwrap();
+            let end = file.extension().or(file.file_name()).unwrap().to_str().unwrap();
+            let end = if end.starts_with("MANIFEST") { "MANIFEST" } else { end };
+            let end = if place.as_os_str() == "archive" && end.len() > 20 { "object" } else { end };
+            format!("{} {end}", place.as_os_str().display())
+        };
+        let mut kinds: Vec<String> = all.iter().map(|file| kind(file)).collect();
+        kinds.sort();
+        kinds.dedup();
+        let wanted = &kinds[usize::try_from(round).unwrap() % kinds.len()];
+        let of_kind: Vec<_> = all.iter().filter(|file| kind(file) == *wanted).collect();
+        let file = of_kind[rng.random_range(0..of_kind.len())];
+        let what = harm(&mut rng, file, &all);
+        let told = format!("round {round}: {}: {what}", file.strip_prefix(data).unwrap().display());
+        let outcome = match start(data) {
+            Ok(server) => {
+                let next = base.probe(&server);
+                let stopped = server.stop();
+                let errors = fs::read_to_string(data.join("stderr.txt")).unwrap();
+                match next {
+                    Some(next) => {
+                        assert_eq!((next, stopped), (base.next.clone(), Some(0)), "{told}\n{errors}");
+                        let now = decisions(data);
+                        for (partition, before) in &base.decisions {
+                            assert!(
+                                now[partition].starts_with(before),
+                                "{told}: other decisions in {partition}"
+                            );
+                        }
+                        "recovered"
+                    }
+                    None => {
+                        assert!(names(&errors, file, data), "{told}: not named\n{errors}");
+                        "refused by a partition"
+                    }
+                }
+            }
+            Err((code, errors)) => {
+                assert!(matches!(code, Some(1 | 3)), "{told}: ended with {code:?}\n{errors}");
+                assert!(names(&errors, file, data), "{told}: not named\n{errors}");
+                "refused"
+            }
+        };
+        *counts.entry((wanted.clone(), outcome)).or_default() += 1;
+    }
+    for ((kind, outcome), count) in counts {
+        eprintln!("{kind}: {outcome} {count} times");
+    }
+}
