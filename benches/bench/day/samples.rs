@@ -57,14 +57,17 @@ pub(crate) fn csv(samples: &[Sample]) -> String {
     text
 }
 
+/// A number of a sample.
+type Figure<'a> = &'a dyn Fn(&Sample) -> u64;
+
 /// Holds that what is on disk and in memory is no more at the end of the day than it was in its middle.
 /// Times are shown and held to nothing.
 pub(crate) fn check(samples: &[Sample], full: bool) {
-    let most = |from: f64, to: f64, of: &dyn Fn(&Sample) -> u64| {
+    let most = |from: f64, to: f64, of: Figure<'_>| {
         let inside = samples.iter().filter(|sample| (from..to).contains(&sample.hours));
         inside.map(of).max().unwrap()
     };
-    let figures: [(&str, &dyn Fn(&Sample) -> u64); 4] = [
+    let figures: [(&str, Figure<'_>); 4] = [
         ("log", &|sample| sample.log_bytes),
         ("state", &|sample| sample.state_bytes),
         ("rows in memory", &|sample| sample.rows),
