@@ -33,6 +33,8 @@ struct Scale {
     events: usize,
 }
 
+type Bench = fn(Scale);
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let full = arguments.iter().any(|argument| argument == "--bench");
@@ -40,7 +42,7 @@ fn main() {
     let named = |name: &str| words.iter().any(|word| *word == name);
     let scale = Scale { events: if full { 200_000 } else { 2_000 } };
     println!("{:<52} {:>12} {:>14}  digest", "what", "each", "a second");
-    let benches: [(&str, fn(Scale)); 4] =
+    let benches: [(&str, Bench); 4] =
         [("windows", windows::run), ("step", step::run), ("log", log::run), ("worker", worker::run)];
     for (name, run) in benches {
         if words.is_empty() || named(name) {

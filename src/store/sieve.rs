@@ -10,7 +10,9 @@ pub type Drops = Box<dyn Fn(&[u8], &[u8]) -> bool + Send>;
 /// Makes, for a checkpoint that is durable, what tells which rows may be dropped. A row that may be dropped
 /// under one checkpoint must be of no use under that one and every later one.
 #[derive(Clone)]
-pub struct Sieve(Arc<dyn Fn(&[u8]) -> Drops + Send + Sync>);
+pub struct Sieve(Arc<Make>);
+
+type Make = dyn Fn(&[u8]) -> Drops + Send + Sync;
 
 impl Sieve {
     /// A sieve that is `make`.

@@ -29,6 +29,8 @@ pub(crate) fn svg(samples: &[Sample]) -> String {
     let rows = |index: usize| at(index).rows as f64 / 1e3;
     let memory = |index: usize| at(index).resident_bytes as f64 / MIB;
     let half = |index: usize| at(index).checkpoint.as_secs_f64() * 1e3;
+    let on_cpu = |index: usize| at(index).on_cpu.as_secs_f64() * 1e3;
+    let written = |index: usize| at(index).written as f64 / 1_024.0;
     let slowest = |index: usize| at(index).slowest.as_secs_f64() * 1e3;
     let curve = |name, color, value| Curve { name, color, value };
     let panels = [
@@ -39,7 +41,15 @@ pub(crate) fn svg(samples: &[Sample]) -> String {
         ("disk, MiB", vec![curve("log", "#1f6fb4", &log), curve("state", "#c2571a", &state)]),
         ("rows in memory, thousands", vec![curve("rows", "#3a8f3a", &rows)]),
         ("memory of the process, MiB", vec![curve("resident", "#7d4bb0", &memory)]),
-        ("a checkpoint, ms", vec![curve("median", "#1f6fb4", &half), curve("slowest", "#bbb", &slowest)]),
+        ("written by a checkpoint, KiB", vec![curve("mean", "#1f6fb4", &written)]),
+        (
+            "a checkpoint, ms, on a machine with other work",
+            vec![
+                curve("slowest", "#bbb", &slowest),
+                curve("mean", "#1f6fb4", &half),
+                curve("processor", "#c2571a", &on_cpu),
+            ],
+        ),
     ];
     let height = panels.len() as f64 * (PANEL + GAP) + 40.0;
     let mut svg = format!(

@@ -16,9 +16,13 @@ pub(crate) struct Sample {
     pub(crate) rows: u64,
     /// Memory of the process, the generator's included.
     pub(crate) resident_bytes: u64,
-    /// The time of half of the checkpoints since the sample before.
+    /// The mean time of the checkpoints since the sample before.
     pub(crate) checkpoint: Duration,
     pub(crate) slowest: Duration,
+    /// What they took of the processor, where they were made: whatever else the machine does.
+    pub(crate) on_cpu: Duration,
+    /// Bytes that each wrote, in the mean.
+    pub(crate) written: usize,
     /// What keeps the log from being shorter.
     pub(crate) held: Held,
 }
@@ -36,8 +40,14 @@ pub(crate) fn resident_bytes() -> u64 {
     kib.unwrap_or(0) << 10
 }
 
+/// The time this thread had a processor; none where the system does not say.
+pub(crate) fn on_cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(stat.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
 pub(crate) fn csv(samples: &[Sample]) -> String {
-    let mut text = "hours,payments,log_bytes,state_bytes,rows,resident_bytes,checkpoint_ms,slowest_checkpoint_ms,log_held_by\n".to_owned();
+    let mut text = "hours,payments,log_bytes,state_bytes,rows,resident_bytes,checkpoint_ms,slowest_checkpoint_ms,checkpoint_cpu_ms,checkpoint_bytes,log_held_by\n".to_owned();
     for sample in samples {
         let held = match sample.held {
             Held::Nothing => "nothing",
@@ -48,27 +58,33 @@ pub(crate) fn csv(samples: &[Sample]) -> String {
         let Sample { hours, payments, log_bytes, state_bytes, rows, resident_bytes, .. } = sample;
         writeln!(
             text,
-            "{hours:.2},{payments},{log_bytes},{state_bytes},{rows},{resident_bytes},{:.1},{:.1},{held}",
+            "{hours:.2},{payments},{log_bytes},{state_bytes},{rows},{resident_bytes},{:.1},{:.1},{:.1},{},{held}",
             sample.checkpoint.as_secs_f64() * 1e3,
             sample.slowest.as_secs_f64() * 1e3,
+            sample.on_cpu.as_secs_f64() * 1e3,
+            sample.written,
         )
         .unwrap();
     }
     text
 }
 
+/// A number of a sample.
+type Figure<'a> = &'a dyn Fn(&Sample) -> u64;
+
 /// Holds that what is on disk and in memory is no more at the end of the day than it was in its middle.
 /// Times are shown and held to nothing.
 pub(crate) fn check(samples: &[Sample], full: bool) {
-    let most = |from: f64, to: f64, of: &dyn Fn(&Sample) -> u64| {
+    let most = |from: f64, to: f64, of: Figure<'_>| {
         let inside = samples.iter().filter(|sample| (from..to).contains(&sample.hours));
         inside.map(of).max().unwrap()
     };
-    let figures: [(&str, &dyn Fn(&Sample) -> u64); 4] = [
+    let figures: [(&str, Figure<'_>); 5] = [
         ("log", &|sample| sample.log_bytes),
         ("state", &|sample| sample.state_bytes),
         ("rows in memory", &|sample| sample.rows),
         ("memory", &|sample| sample.resident_bytes),
+        ("written by a checkpoint", &|sample| sample.written as u64),
     ];
     for (name, figure) in figures {
         let (middle, end) = (most(8.0, 16.0, figure), most(16.0, 24.1, figure));
@@ -76,13 +92,16 @@ pub(crate) fn check(samples: &[Sample], full: bool) {
         // A short day is over before caches are full.
         assert!(!full || end * 4 <= middle * 5, "{name} grows");
     }
-    let slowest = |from: f64, to: f64| {
-        let inside = samples.iter().filter(|sample| (from..to).contains(&sample.hours));
-        inside.map(|sample| sample.checkpoint).max().unwrap()
-    };
-    println!(
-        "  checkpoints: {:?} in the middle of the day, {:?} at its end",
-        slowest(8.0, 16.0),
-        slowest(16.0, 24.1)
-    );
+    for (name, time) in [
+        ("a checkpoint", (|sample| sample.checkpoint) as fn(&Sample) -> Duration),
+        ("a checkpoint on the processor", |sample| sample.on_cpu),
+    ] {
+        let mean = |from: f64, to: f64| {
+            let inside = samples.iter().filter(|sample| (from..to).contains(&sample.hours));
+            let times: Vec<Duration> = inside.map(time).collect();
+            times.iter().sum::<Duration>() / u32::try_from(times.len()).unwrap()
+        };
+        let (middle, end) = (mean(8.0, 16.0), mean(16.0, 24.1));
+        println!("  {name}: {middle:?} in the middle of the day, {end:?} at its end");
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::day::Day;
 use crate::day::load::Load;
-use crate::day::samples::{Sample, resident_bytes};
+use crate::day::samples::{Sample, on_cpu, ratio, resident_bytes};
 use crate::step::{genesis, put_organization};
 use crate::worker::Nobody;
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use clausum::log::embedded::{EmbeddedLog, Held, Options as LogOptions};
 use clausum::log::{Log, Mark, PollLimit, Reader, Readers};
 use clausum::node::trim::{self, Keep, Trimmer};
 use clausum::policy::Catalogue;
+use clausum::shard::effects::Note;
 use clausum::shard::engine::{Engine, Engines};
 use clausum::state::retention::Retention;
 use clausum::store::Store;
@@ -24,7 +25,7 @@ use clausum::wire::record::Content;
 use clausum::worker::checkpoint::Meta;
 use clausum::worker::owner::{Owner, OwnerTurn};
 use clausum::worker::sieve::sieve;
-use clausum::worker::{Options, Parts};
+use clausum::worker::{Notes, Options, Parts};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,7 +74,34 @@ struct World {
     mark: Mark,
     taken: usize,
     digest: [u8; 32],
-    checkpoints: Vec<Duration>,
+    checkpoints: Vec<Checkpoint>,
+    written: Arc<Written>,
+}
+
+/// What one checkpoint took.
+struct Checkpoint {
+    spent: Duration,
+    on_cpu: Duration,
+}
+
+/// Bytes of the last checkpoints.
+#[derive(Debug, Default)]
+struct Written(Mutex<Vec<usize>>);
+
+impl Notes for Written {
+    fn note(&self, _: &Note) {}
+    fn turn(&self, _: usize, _: Duration) {}
+    fn poisoned(&self) {}
+
+    fn checkpoint(&self, _: usize, bytes: usize, _: Duration) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+    }
+}
+
+/// The mean of some times. A middle one would leap when bursts and checkpoints fall together otherwise.
+fn mean(of: impl ExactSizeIterator<Item = Duration>) -> Duration {
+    let count = u32::try_from(of.len().max(1)).unwrap();
+    of.sum::<Duration>() / count
 }
 
 /// Lives through a day. Tells the samples, the decisions, and a digest over them.
@@ -122,7 +150,7 @@ impl World {
         };
         let log = EmbeddedLog::open(&options, Arc::clone(&clock) as Arc<dyn Clock>, &[]).unwrap().0;
         let (log, engines) = (Arc::new(log), engines(day));
-        let store = Arc::new(Mutex::new(None));
+        let (store, written) = (Arc::new(Mutex::new(None)), Arc::<Written>::default());
         let (opened, state, resources) = (Arc::clone(&store), folder.join("state"), Resources::default());
         // Files that nobody writes to are looked at within seconds, as they are within a day.
         let stores =
@@ -138,7 +166,7 @@ impl World {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             replies: Arc::new(Nobody),
             directory: Arc::new(Nobody),
-            notes: Arc::new(Nobody),
+            notes: Arc::clone(&written) as Arc<dyn Notes>,
             signal: Arc::new(Signal::default()),
         };
         let decisions = TopicPartition::new(Topic::Decisions, HOME);
@@ -160,6 +188,7 @@ impl World {
             taken: 0,
             digest: [0; 32],
             checkpoints: Vec::new(),
+            written,
         };
         world.append(vec![genesis(1), put_organization()]);
         world.apply();
@@ -188,9 +217,10 @@ impl World {
     fn turn(&mut self) -> OwnerTurn {
         let turn = self.owner.turn();
         if let Some(job) = self.owner.take_job() {
-            let began = Instant::now();
+            let (began, cpu) = (Instant::now(), on_cpu());
             let done = job.run();
-            self.checkpoints.push(began.elapsed());
+            let checkpoint = Checkpoint { spent: began.elapsed(), on_cpu: on_cpu().saturating_sub(cpu) };
+            self.checkpoints.push(checkpoint);
             self.owner.checkpointed(done);
         }
         if let OwnerTurn::Idle(wait) = turn {
@@ -246,19 +276,22 @@ impl World {
     }
 
     fn sample(&mut self, minute: i64, payments: usize, held: Held) -> Sample {
-        let mut checkpoints = std::mem::take(&mut self.checkpoints);
-        checkpoints.sort_unstable();
+        let checkpoints = std::mem::take(&mut self.checkpoints);
+        let spent = || checkpoints.iter().map(|checkpoint| checkpoint.spent);
+        let written = std::mem::take(&mut *self.written.0.lock().unwrap_or_else(PoisonError::into_inner));
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap();
         let trimmed = self.log.trim(&clausum::log::embedded::Trim::default()).unwrap();
         Sample {
-            hours: crate::day::samples::ratio(minute, 60),
+            hours: ratio(minute, 60),
             payments,
             log_bytes: trimmed.left_bytes,
             state_bytes: store.size_bytes(),
             rows: self.owner.status().rows(),
             resident_bytes: resident_bytes(),
-            checkpoint: checkpoints.get(checkpoints.len() / 2).copied().unwrap_or_default(),
-            slowest: checkpoints.last().copied().unwrap_or_default(),
+            checkpoint: mean(spent()),
+            slowest: spent().max().unwrap_or_default(),
+            on_cpu: mean(checkpoints.iter().map(|checkpoint| checkpoint.on_cpu)),
+            written: written.iter().sum::<usize>() / written.len().max(1),
             held,
         }
     }

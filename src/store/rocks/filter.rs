@@ -23,7 +23,7 @@ impl InForce {
     }
 }
 
-/// Makes a filter for each merging.
+/// Makes a filter for each merging. Several may be asked for at once, so nothing in it changes.
 pub(super) struct Filters {
     pub(super) sieve: Sieve,
     pub(super) in_force: InForce,
