@@ -42,8 +42,13 @@ fn main() {
     let named = |name: &str| words.iter().any(|word| *word == name);
     let scale = Scale { events: if full { 200_000 } else { 2_000 } };
     println!("{:<52} {:>12} {:>14}  digest", "what", "each", "a second");
-    let benches: [(&str, Bench); 4] =
-        [("windows", windows::run), ("step", step::run), ("log", log::run), ("worker", worker::run)];
+    let benches: [(&str, Bench); 4] = [
+        ("windows", windows::run),
+        ("step", step::run),
+        ("load", load::run),
+        ("log", log::run),
+        ("worker", worker::run),
+    ];
     for (name, run) in benches {
         if words.is_empty() || named(name) {
             run(scale);

@@ -38,10 +38,9 @@ pub(super) fn take(arguments: &Backup, place: &Place, shell: &mut Shell) -> Resu
     let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
     let to = backup::address(&arguments.to).map_err(of_failure)?;
     let shown = if is_served(&Data::new(config.data.clone())) {
-        match operate(admin::Command::Backup(BackupTo { to }), place, shell)? {
-            Answer::Backup(shown) => shown,
-            _ => return Err(unexpected()),
-        }
+        let answer = operate(admin::Command::Backup(BackupTo { to }), place, shell)?;
+        let Answer::Backup(shown) = answer else { return Err(unexpected()) };
+        shown
     } else {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let shown = backup::stopped(&config, &clock, &Variables::of(std::env::vars()), &to, &mut |copied| {

@@ -4,7 +4,7 @@
 use super::chance::Chance;
 use super::clock::{SimClock, Time};
 use super::invariant::{Breach, Invariant, ensure};
-use super::node::Node;
+use super::node::{Node, Owned};
 use super::oracle::{Owed, Plain};
 use super::world::World;
 use crate::base::clock::Clock;
@@ -17,6 +17,7 @@ use crate::wire::chain::Link;
 use crate::wire::record;
 use crate::worker::checkpoint::Meta;
 use crate::worker::owner::{End, OwnerTurn};
+use crate::worker::status::Phase;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -172,7 +173,9 @@ impl World {
             let end = self.log.handle(Producer(0)).bounds(Self::requests(partition));
             let end = end.map_or(0, |bounds| bounds.end.0);
             let owned = self.nodes.get_mut(node).and_then(|node| node.owned(partition));
-            if let Some(owned) = owned.filter(|owned| idle > 3 && owned.applied() + 16 >= end) {
+            // One that is poisoned, or looks for what to begin from, would leave with what it had before.
+            let open = |owned: &&mut Owned| owned.phase() == Phase::Running && owned.applied() + 16 >= end;
+            if let Some(owned) = owned.filter(|owned| idle > 3 && open(owned)) {
                 owned.close();
             }
         }

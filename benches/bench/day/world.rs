@@ -13,18 +13,20 @@ use clausum::base::signal::Signal;
 use clausum::base::time::Ms;
 use clausum::log::embedded::{EmbeddedLog, Held, Options as LogOptions};
 use clausum::log::{Log, Mark, PollLimit, Reader, Readers};
-use clausum::node::trim::{self, Keep, Trimmer};
+use clausum::node::trim::{self, Trimmer};
 use clausum::policy::Catalogue;
 use clausum::shard::effects::Note;
 use clausum::shard::engine::{Engine, Engines};
 use clausum::state::retention::Retention;
-use clausum::store::Store;
-use clausum::store::rocks::{Options as StoreOptions, Resources, RocksStore};
+use clausum::store::rocks::{Options as StoreOptions, Resources, RocksStores};
+use clausum::store::{Import, Store, StoreError, Stores};
 use clausum::wire::chain::{ChainReader, Link, Taken};
 use clausum::wire::record::Content;
 use clausum::worker::checkpoint::Meta;
+use clausum::worker::job::Job;
 use clausum::worker::owner::{Owner, OwnerTurn};
 use clausum::worker::sieve::sieve;
+use clausum::worker::status::Keep;
 use clausum::worker::{Notes, Options, Parts};
 use std::collections::VecDeque;
 use std::path::Path;
@@ -63,7 +65,7 @@ struct World {
     clock: Arc<ManualClock>,
     log: Arc<EmbeddedLog>,
     /// The store that is open.
-    store: Arc<Mutex<Option<Arc<RocksStore>>>>,
+    store: Open,
     parts: Parts,
     owner: Owner,
     trimmer: Trimmer,
@@ -76,6 +78,32 @@ struct World {
     digest: [u8; 32],
     checkpoints: Vec<Checkpoint>,
     written: Arc<Written>,
+}
+
+/// The store that is open.
+type Open = Arc<Mutex<Option<Arc<dyn Store>>>>;
+
+/// Stores of which the one that is open can be looked at.
+#[derive(Debug)]
+struct Watched {
+    stores: RocksStores,
+    open: Open,
+}
+
+impl Stores for Watched {
+    fn open(&self, partition: Partition) -> Result<Arc<dyn Store>, StoreError> {
+        let store = self.stores.open(partition)?;
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&store));
+        Ok(store)
+    }
+
+    fn set_aside(&self, partition: Partition) -> Result<Option<String>, StoreError> {
+        self.stores.set_aside(partition)
+    }
+
+    fn import(&self, partition: Partition) -> Result<Box<dyn Import>, StoreError> {
+        self.stores.import(partition)
+    }
 }
 
 /// What one checkpoint took.
@@ -92,6 +120,9 @@ impl Notes for Written {
     fn note(&self, _: &Note) {}
     fn turn(&self, _: usize, _: Duration) {}
     fn poisoned(&self) {}
+    fn snapshot(&self, _: u64, _: Duration) {}
+    fn restored(&self) {}
+    fn snapshot_failed(&self) {}
 
     fn checkpoint(&self, _: usize, bytes: usize, _: Duration) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
@@ -151,17 +182,14 @@ impl World {
         let log = EmbeddedLog::open(&options, Arc::clone(&clock) as Arc<dyn Clock>, &[]).unwrap().0;
         let (log, engines) = (Arc::new(log), engines(day));
         let (store, written) = (Arc::new(Mutex::new(None)), Arc::<Written>::default());
-        let (opened, state, resources) = (Arc::clone(&store), folder.join("state"), Resources::default());
         // Files that nobody writes to are looked at within seconds, as they are within a day.
-        let stores =
+        let options =
             StoreOptions { sieve: sieve(engines.retention()), sift_after_s: 20, ..StoreOptions::default() };
+        let stores = RocksStores::new(folder.join("state"), Resources::default(), options).unwrap();
         let parts = Parts {
             log: Arc::clone(&log) as Arc<dyn Log>,
-            open_store: Arc::new(move |_| {
-                let store = Arc::new(RocksStore::open(&state, &resources, &stores)?);
-                *opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&store));
-                Ok(store as Arc<dyn Store>)
-            }),
+            stores: Arc::new(Watched { stores, open: Arc::clone(&store) }),
+            archive: None,
             engines,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             replies: Arc::new(Nobody),
@@ -216,12 +244,15 @@ impl World {
 
     fn turn(&mut self) -> OwnerTurn {
         let turn = self.owner.turn();
-        if let Some(job) = self.owner.take_job() {
+        while let Some(job) = self.owner.take_job() {
+            let writes = matches!(job, Job::Checkpoint(_));
             let (began, cpu) = (Instant::now(), on_cpu());
             let done = job.run();
             let checkpoint = Checkpoint { spent: began.elapsed(), on_cpu: on_cpu().saturating_sub(cpu) };
-            self.checkpoints.push(checkpoint);
-            self.owner.checkpointed(done);
+            if writes {
+                self.checkpoints.push(checkpoint);
+            }
+            self.owner.finished(done);
         }
         if let OwnerTurn::Idle(wait) = turn {
             self.parts.signal.wait(wait.min(Duration::from_millis(5)));

@@ -161,14 +161,16 @@ fn a_log_that_goes_on_is_backed_up_as_it_stood() {
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let writer = {
         let (one, stop) = (Arc::clone(&one), Arc::clone(&stop));
-        std::thread::spawn(move || {
-            for number in 20.. {
-                one.append(REQUESTS, number);
-                if stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    return;
+        std::thread::Builder::new()
+            .spawn(move || {
+                for number in 20.. {
+                    one.append(REQUESTS, number);
+                    if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                        return;
+                    }
                 }
-            }
-        })
+            })
+            .unwrap()
     };
     for _ in 0..5 {
         let folder = TempDir::new().unwrap();

@@ -53,13 +53,15 @@ impl Mark {
     }
 }
 
-/// What the log must keep for the newest two snapshots; none while there are fewer.
+/// What the log must keep for the newest two snapshots; none while there are fewer. What a snapshot knows to be
+/// the last output of a topic is not read again, or a topic that is silent would hold the log for ever.
 pub(super) fn keep(newest: &[Mark]) -> Option<Keep> {
     let [one, other] = newest else { return None };
     let mut outputs = [Offset(0); 3];
     for ((keep, one), other) in outputs.iter_mut().zip(one.outputs).zip(other.outputs) {
         // Before the first output is known, all of the topic is to be read.
-        *keep = one.unwrap_or_default().min(other.unwrap_or_default());
+        let behind = |at: Option<Offset>| at.map_or(Offset(0), Offset::next);
+        *keep = behind(one).min(behind(other));
     }
     Some(Keep { requests: one.position.min(other.position), outputs })
 }

@@ -229,7 +229,7 @@ fn the_log_keeps_what_the_older_of_two_needs() {
     let (older, newer) = (mark(1, 5, [Some(3), None, Some(9)]), mark(2, 8, [Some(4), Some(2), Some(9)]));
     assert_eq!(keep(&[]), None);
     assert_eq!(keep(std::slice::from_ref(&newer)), None);
-    let due = Keep { requests: Offset(5), outputs: [Offset(3), Offset(0), Offset(9)] };
+    let due = Keep { requests: Offset(5), outputs: [Offset(4), Offset(0), Offset(10)] };
     assert_eq!(keep(&[newer.clone(), older.clone()]), Some(due));
     assert_eq!(keep(&[older, newer]), Some(due), "numbers are not positions");
 }

@@ -285,13 +285,15 @@ fn a_still_log_is_a_whole_log_whatever_goes_on() {
     let stop = Arc::new(AtomicBool::new(false));
     let writer = {
         let (log, stop) = (Arc::clone(&log), Arc::clone(&stop));
-        std::thread::spawn(move || {
-            let mut number = 0_u64;
-            while !stop.load(Ordering::Relaxed) {
-                answer(&append(&*log, at, &[&number.to_be_bytes(), &[7; 150]])).unwrap();
-                number += 1;
-            }
-        })
+        std::thread::Builder::new()
+            .spawn(move || {
+                let mut number = 0_u64;
+                while !stop.load(Ordering::Relaxed) {
+                    answer(&append(&*log, at, &[&number.to_be_bytes(), &[7; 150]])).unwrap();
+                    number += 1;
+                }
+            })
+            .unwrap()
     };
     let mut lengths = Vec::new();
     for _ in 0..20 {
