@@ -42,7 +42,7 @@ fn main() {
     let named = |name: &str| words.iter().any(|word| *word == name);
     let scale = Scale { events: if full { 200_000 } else { 2_000 } };
     println!("{:<52} {:>12} {:>14}  digest", "what", "each", "a second");
-    let benches: [(&str, Bench); 4] = [
+    let benches: [(&str, Bench); 5] = [
         ("windows", windows::run),
         ("step", step::run),
         ("load", load::run),
