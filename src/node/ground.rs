@@ -79,7 +79,12 @@ impl Ground {
             None if genesis::is_begun(&log) => installation::of_begun_log(&data)?,
             None => installation::open(&data, &**clock)?,
         };
-        genesis::begin(&log, &key)?;
+        genesis::begin(&log, &key).map_err(|failure| match failure {
+            Failure::Input(why) if config.installation_key.is_none() => {
+                Failure::Input(format!("{}: {why}", data.installation_key().display()))
+            }
+            failure => failure,
+        })?;
         let (log, stores, archive) = (Arc::new(log), Arc::new(stores), Arc::new(archive));
         let variables = variables.clone();
         Ok(Self { data, bootstrap, key, log, engines, stores, archive, variables, _lock: lock })

@@ -192,11 +192,10 @@ impl Server {
             signal: Arc::default(),
         };
         let signal = Arc::clone(&parts.signal);
-        let options = worker_options(&start.config);
         let (tell, ended) = oneshot::channel();
         // Nobody listens any more once the server stops.
         let tell = Box::new(move |exit| drop(tell.send(exit)));
-        let worker = Worker::start(parts, options, tell).map_err(Failure::Failed)?;
+        let worker = Worker::start(parts, worker_options(&start.config), tell).map_err(Failure::Failed)?;
         let trimming = trimming(start, &ground, &worker, &telemetry)?;
         let statuses = worker.statuses().to_vec();
         let desk = Arc::new(Desk::new(admin::Parts {

@@ -58,6 +58,7 @@ fn what_is_counted_is_shown() {
         }],
         5,
     );
+    telemetry.log_trimmed(&kept_log());
     let page = telemetry.render();
     for line in [
         "clausum_build_info{version=\"0.1.0\",build=\"abc\"} 1",
@@ -94,16 +95,14 @@ fn what_is_counted_is_shown() {
     }
 }
 
+fn kept_log() -> LogGauges {
+    LogGauges { bytes: 1_000, oldest_ms: 2_500, held_by: HeldBy::Recovery, trimmed: 2, overrun: 1 }
+}
+
 #[test]
 fn how_the_log_is_kept_is_shown() {
     let telemetry = telemetry();
-    telemetry.log_trimmed(&LogGauges {
-        bytes: 1_000,
-        oldest_ms: 2_500,
-        held_by: HeldBy::Recovery,
-        trimmed: 2,
-        overrun: 1,
-    });
+    telemetry.log_trimmed(&kept_log());
     let page = telemetry.render();
     for line in [
         "clausum_log_bytes 1000",

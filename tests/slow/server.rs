@@ -50,12 +50,12 @@ impl Server {
         Self { child, bootstrap: serde_json::from_str(&bootstrap).unwrap(), address }
     }
 
-    /// A server that was started otherwise, and is ready.
-    pub(crate) fn of(child: Child, data: &Path) -> Self {
+    /// A server that was started otherwise and is ready, with the keys that a folder tells of.
+    pub(crate) fn of(child: Child, data: &Path, keys: &Path) -> Self {
         let log = std::fs::read_to_string(data.join("stderr.txt")).unwrap();
         let address =
             log.split("base_url=http://").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-        let bootstrap = std::fs::read_to_string(data.join("bootstrap.json")).unwrap();
+        let bootstrap = std::fs::read_to_string(keys.join("bootstrap.json")).unwrap();
         Self { child, bootstrap: serde_json::from_str(&bootstrap).unwrap(), address }
     }
 
