@@ -83,7 +83,7 @@ impl Ground {
             Failure::Input(why) if config.installation_key.is_none() => {
                 Failure::Input(format!("{}: {why}", data.installation_key().display()))
             }
-            failure => failure,
+            failure @ (Failure::Input(_) | Failure::Failed(_)) => failure,
         })?;
         let (log, stores, archive) = (Arc::new(log), Arc::new(stores), Arc::new(archive));
         let variables = variables.clone();

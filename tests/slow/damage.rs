@@ -218,6 +218,57 @@ fn names(text: &str, file: &Path, data: &Path) -> bool {
     text.contains(name) || state.is_some_and(|state| text.contains(&state))
 }
 
+fn is_idle(file: &Path) -> bool {
+    let name = file.file_name().unwrap().to_str().unwrap();
+    IDLE.contains(&name) || name.starts_with("LOG.old") || name.starts_with("OPTIONS")
+}
+
+/// The folder a file is in and what it is there, such as `state sst`.
+fn kind(file: &Path, data: &Path) -> String {
+    let place = file.strip_prefix(data).unwrap().components().next().unwrap();
+    let end = file.extension().or(file.file_name()).unwrap().to_str().unwrap();
+    let end = match end {
+        _ if end.starts_with("MANIFEST") => "MANIFEST",
+        _ if place.as_os_str() == "archive" && end.len() > 20 => "object",
+        _ => end,
+    };
+    format!("{} {end}", place.as_os_str().display())
+}
+
+/// Starts a server on a harmed folder and holds it to what the head of this file says; tells what it did.
+/// `named` is whether a text names the harmed file.
+fn outcome(base: &Base, data: &Path, named: &dyn Fn(&str) -> bool, told: &str) -> &'static str {
+    let server = match start(data, base.folder.path()) {
+        Ok(server) => server,
+        Err((code, errors)) => {
+            assert!(matches!(code, Some(1 | 3)), "{told}: ended with {code:?}\n{errors}");
+            assert!(named(&errors), "{told}: not named\n{errors}");
+            return "refused";
+        }
+    };
+    let next = base.probe(&server);
+    let stopped = server.stop();
+    let errors = fs::read_to_string(data.join("stderr.txt")).unwrap();
+    let Some(next) = next else {
+        assert!(named(&errors), "{told}: not named\n{errors}");
+        return "refused by a partition";
+    };
+    assert_eq!((next, stopped), (base.next.clone(), Some(0)), "{told}\n{errors}");
+    match decisions(data) {
+        Ok(now) => {
+            for (partition, before) in &base.decisions {
+                assert!(now[partition].starts_with(before), "{told}: other decisions in {partition}");
+            }
+            "recovered"
+        }
+        // Of old segments nobody needs more than their ends to go on.
+        Err(damage) => {
+            assert!(named(&damage), "{told}: not named: {damage}");
+            "decides on, and who reads that part of the log is told"
+        }
+    }
+}
+
 #[test]
 fn damage_is_recovered_from_or_named_and_never_decides() {
     let rounds = std::env::var("CLAUSUM_DAMAGE").ok().and_then(|rounds| rounds.parse().ok());
@@ -229,66 +280,19 @@ fn damage_is_recovered_from_or_named_and_never_decides() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path();
         copy(base.folder.path(), data);
-        let idle = |file: &PathBuf| {
-            let name = file.file_name().unwrap().to_str().unwrap();
-            IDLE.contains(&name) || name.starts_with("LOG.old") || name.starts_with("OPTIONS")
-        };
-        let all: Vec<_> = files(data).into_iter().filter(|file| !idle(file)).collect();
+        let all: Vec<_> = files(data).into_iter().filter(|file| !is_idle(file)).collect();
         // Kinds take turns, so that the few of a kind are harmed as often as the many.
-        let kind = |file: &Path| {
-            let place = file.strip_prefix(data).unwrap().components().next().unwrap();
-            let end = file.extension().or(file.file_name()).unwrap().to_str().unwrap();
-            let end = if end.starts_with("MANIFEST") { "MANIFEST" } else { end };
-            let end = if place.as_os_str() == "archive" && end.len() > 20 { "object" } else { end };
-            format!("{} {end}", place.as_os_str().display())
-        };
-        let mut kinds: Vec<String> = all.iter().map(|file| kind(file)).collect();
+        let mut kinds: Vec<String> = all.iter().map(|file| kind(file, data)).collect();
         kinds.sort();
         kinds.dedup();
         let wanted = &kinds[usize::try_from(round).unwrap() % kinds.len()];
-        let of_kind: Vec<_> = all.iter().filter(|file| kind(file) == *wanted).collect();
+        let of_kind: Vec<_> = all.iter().filter(|file| kind(file, data) == *wanted).collect();
         let file = of_kind[rng.random_range(0..of_kind.len())];
         let (what, other) = harm(&mut rng, file, &all);
-        let named = |text: &str| {
-            [Some(file), other.as_ref()].into_iter().flatten().any(|file| names(text, file, data))
-        };
         let told = format!("round {round}: {}: {what}", file.strip_prefix(data).unwrap().display());
-        let outcome = match start(data, base.folder.path()) {
-            Ok(server) => {
-                let next = base.probe(&server);
-                let stopped = server.stop();
-                let errors = fs::read_to_string(data.join("stderr.txt")).unwrap();
-                match next {
-                    Some(next) => {
-                        assert_eq!((next, stopped), (base.next.clone(), Some(0)), "{told}\n{errors}");
-                        match decisions(data) {
-                            Ok(now) => {
-                                for (partition, before) in &base.decisions {
-                                    let same = now[partition].starts_with(before);
-                                    assert!(same, "{told}: other decisions in {partition}");
-                                }
-                                "recovered"
-                            }
-                            // Of old segments nobody needs more than their ends to go on.
-                            Err(damage) => {
-                                assert!(named(&damage), "{told}: not named: {damage}");
-                                "decides on, and who reads that part of the log is told"
-                            }
-                        }
-                    }
-                    None => {
-                        assert!(named(&errors), "{told}: not named\n{errors}");
-                        "refused by a partition"
-                    }
-                }
-            }
-            Err((code, errors)) => {
-                assert!(matches!(code, Some(1 | 3)), "{told}: ended with {code:?}\n{errors}");
-                assert!(named(&errors), "{told}: not named\n{errors}");
-                "refused"
-            }
-        };
-        *counts.entry((wanted.clone(), outcome)).or_default() += 1;
+        let named =
+            |text: &str| std::iter::once(file).chain(other.as_ref()).any(|file| names(text, file, data));
+        *counts.entry((wanted.clone(), outcome(&base, data, &named, &told))).or_default() += 1;
     }
     for ((kind, outcome), count) in counts {
         eprintln!("{kind}: {outcome} {count} times");
