@@ -33,7 +33,7 @@ use std::sync::LazyLock;
 use source::{Breach, Source};
 use tree::{File, Tree};
 
-static TREE: LazyLock<Tree> = LazyLock::new(|| Tree::read(Path::new(env!("CARGO_MANIFEST_DIR"))));
+static TREE: LazyLock<Tree> = LazyLock::new(|| Tree::read(Path::new(".")));
 
 fn hold(mut breaches: Vec<Breach>) {
     breaches.sort();
@@ -134,6 +134,11 @@ fn no_placeholder_is_left() {
 #[test]
 fn no_match_drops_its_answer() {
     hold(in_sources(bans::idle_matches));
+}
+
+#[test]
+fn no_folder_is_built_in() {
+    hold(in_sources(bans::baked_folders));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// A file of the shared test data; none, said aloud, where it is absent.
 pub(crate) fn file(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("CLAUSUM_SHARED_DATA")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+        .map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
     let path = folder.join(name);
     if path.exists() {
         return Some(path);

@@ -12,7 +12,7 @@ fn run(arguments: &[&str]) -> Output {
 #[test]
 fn the_published_payments_are_decided_or_refused_with_a_reason() {
     let Some(file) = data::file("aws-fraud-detector/transaction_data_2K_coldstart.csv") else { return };
-    let map = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/maps/aws-fraud-detector.yaml");
+    let map = "deploy/maps/aws-fraud-detector.yaml";
     let file = file.to_str().unwrap();
     let output = run(&["assess", file, "--map", map, "--local", "--event-time"]);
     let text =

@@ -88,6 +88,13 @@ pub(crate) fn default_hashes(source: &Source) -> Vec<Breach> {
         .collect()
 }
 
+/// `env!("CARGO_MANIFEST_DIR")`: one folder of build products may serve several checkouts, and what one of them
+/// built would read the tree of another. Tests run in the root of their package.
+pub(crate) fn baked_folders(source: &Source) -> Vec<Breach> {
+    let tokens = source.tokens.iter().filter(|token| token.text == "\"CARGO_MANIFEST_DIR\"");
+    tokens.map(|token| source.breach(token.line, "the folder of the build is not that of the run")).collect()
+}
+
 fn lines(rule: fn(&Source) -> Vec<Breach>, text: &str) -> Vec<usize> {
     rule(&Source::new("src/base/x.rs", text)).into_iter().map(|breach| breach.line).collect()
 }
@@ -124,4 +131,10 @@ fn the_default_hash_map_is_seen() {
     let text = "use std::collections::{BTreeMap, HashMap};\nfn a() -> std::collections::HashSet<u8> {}\n\
                 use crate::base::collections::Map;\nuse std::collections;\nfn b() { collections::HashMap::new() }";
     assert_eq!(lines(default_hashes, text), [1, 2, 5]);
+}
+
+#[test]
+fn a_baked_folder_is_seen() {
+    let text = "// CARGO_MANIFEST_DIR\nfn a() { join(env!(\"CARGO_MANIFEST_DIR\")) }\nfn b() { env!(\"CARGO_PKG_VERSION\") }";
+    assert_eq!(lines(baked_folders, text), [2]);
 }
