@@ -97,23 +97,27 @@ fn parse_offset(zone: &[u8]) -> Option<i64> {
     }
 }
 
-/// RFC 3339 in UTC with milliseconds, `2026-05-29T18:30:00.000Z`.
+/// RFC 3339 in UTC with milliseconds, `2026-05-29T18:30:00.000Z`. Every record and decision shows several, so
+/// it is written at once.
 impl fmt::Display for Ms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(at) = EPOCH.checked_add(SignedDuration::from_millis(self.0)) else {
+        let at = EPOCH.checked_add(SignedDuration::from_millis(self.0)).ok();
+        let Some((at, year)) = at.and_then(|at| u16::try_from(at.year()).ok().map(|year| (at, year))) else {
             return write!(f, "{}ms", self.0);
         };
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-            at.year(),
-            at.month(),
-            at.day(),
-            at.hour(),
-            at.minute(),
-            at.second(),
-            at.millisecond()
-        )
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let [month, day, hour, minute, second] = [at.month(), at.day(), at.hour(), at.minute(), at.second()]
+            .map(|part| u16::from(part.unsigned_abs()));
+        let parts =
+            [(0..4, year), (5..7, month), (8..10, day), (11..13, hour), (14..16, minute), (17..19, second)];
+        for (place, part) in parts.into_iter().chain([(20..23, at.millisecond().unsigned_abs())]) {
+            let mut rest = part;
+            for digit in text.get_mut(place).into_iter().flatten().rev() {
+                *digit += u8::try_from(rest % 10).unwrap_or(0);
+                rest /= 10;
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or(""))
     }
 }
 

@@ -109,9 +109,9 @@ fn put_rules(body: &mut Object<'_>, row: &DecisionRow, policy: &Policy) {
 
 fn put_record(record: &mut Object<'_>, row: &DecisionRow) {
     let facts = &row.facts;
-    record.text("organization_id", &row.organization.to_string());
-    record.text("decided_at", &row.decided_at.to_string());
-    record.text("event_time", &row.event_time.to_string());
+    record.shown("organization_id", row.organization);
+    record.shown("decided_at", row.decided_at);
+    record.shown("event_time", row.event_time);
     record.flag("precheck", facts.precheck);
     record.flag("simulation", false);
     record.integer("amount", facts.amount);
@@ -136,9 +136,9 @@ fn put_record(record: &mut Object<'_>, row: &DecisionRow) {
     record.object("tokens", |tokens| put_tokens(tokens, facts));
     record.object("versions", |versions| {
         versions.integer("engine", i64::from(row.basis.engine));
-        versions.text("shipped_pack", &format!("sha256:{}", row.basis.shipped_pack));
+        versions.shown("shipped_pack", format_args!("sha256:{}", row.basis.shipped_pack));
         match row.basis.pack {
-            Some(pack) => versions.text("pack", &format!("sha256:{pack}")),
+            Some(pack) => versions.shown("pack", format_args!("sha256:{pack}")),
             None => versions.null("pack"),
         }
         versions.integer("settings", i64::try_from(row.basis.settings).unwrap_or(i64::MAX));
@@ -160,7 +160,7 @@ fn put_tokens(tokens: &mut Object<'_>, facts: &Facts) {
     ];
     for kind in named {
         match facts.entities.iter().find(|entity| entity.kind == kind) {
-            Some(entity) => tokens.text(kind.text(), &format!("tok_{}", entity.hash)),
+            Some(entity) => tokens.shown(kind.text(), format_args!("tok_{}", entity.hash)),
             None => tokens.null(kind.text()),
         }
     }

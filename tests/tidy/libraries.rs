@@ -27,6 +27,7 @@ const PLACES: &[Place] = &[
     only(&["mimalloc"], &["main.rs"]),
     only(&["arrow", "parquet", "datafusion"], &["rollup"]),
     only(&["object_store", "futures_util"], &["archive/object"]),
+    only(&["itoa"], &["wire"]),
     only(&["saphyr", "saphyr_parser"], &["policy"]),
     only(&["metrics", "metrics_exporter_prometheus", "hdrhistogram", "tracing_subscriber"], &["telemetry"]),
     only(

@@ -316,6 +316,9 @@ impl Head {
     /// The pages that asking for `windows` at `at` and then counting an event there will read once nothing
     /// is kept at or below `horizon`, as far as can be told now.
     pub fn wants(&self, at: Ms, horizon: Ms, windows: &[i64]) -> Vec<u64> {
+        if self.pages.is_empty() {
+            return Vec::new();
+        }
         let floor = self.floor.max(horizon);
         let mut wanted = Vec::new();
         let mut want = |index: usize| {

@@ -236,3 +236,21 @@ fn whatever_is_written_is_json() {
     assert_eq!(std::str::from_utf8(&written).unwrap(), expected);
     assert_eq!(array(|_| ()), b"[]");
 }
+
+#[test]
+fn a_special_byte_is_escaped_wherever_it_stands() {
+    for length in [1, 7, 8, 9, 17] {
+        for (at, byte) in (0..length).flat_map(|at| (0..128_u8).map(move |byte| (at, byte))) {
+            for filler in ["x", "é"] {
+                let mut text = filler.repeat(length);
+                text.insert(at * filler.len(), char::from(byte));
+                let written = object(|object| {
+                    object.text("t", &text);
+                    object.shown("s", &text);
+                });
+                let read: serde_json::Value = serde_json::from_slice(&written).unwrap();
+                assert_eq!(read, serde_json::json!({"t": text, "s": text}), "{at} {byte}");
+            }
+        }
+    }
+}

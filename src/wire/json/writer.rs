@@ -2,7 +2,7 @@
 //! only those escapes without which it would not be JSON. Objects and arrays close themselves, so
 //! whatever is written is JSON.
 
-use std::io::Write;
+use std::fmt::{self, Display, Write};
 
 /// The text of an object with the members `put` puts.
 pub fn object(put: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
@@ -52,6 +52,11 @@ impl Object<'_> {
         if let Some(text) = text {
             self.text(name, text);
         }
+    }
+
+    /// A string, as something is shown: without making it first.
+    pub fn shown(&mut self, name: &str, what: impl Display) {
+        write_shown(self.name(name), what);
     }
 
     /// A whole number.
@@ -140,27 +145,68 @@ fn write_array(out: &mut Vec<u8>, put: impl FnOnce(&mut Array<'_>)) {
 }
 
 fn write_integer(out: &mut Vec<u8>, number: i64) {
-    // Writing to a vector cannot fail.
-    drop(write!(out, "{number}"));
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 fn write_text(out: &mut Vec<u8>, text: &str) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
-    let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
-        let (plain, escaped) = rest.split_at(at);
-        out.extend_from_slice(plain);
-        let Some((byte, after)) = escaped.split_first() else { break };
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            other => drop(write!(out, "\\u{other:04x}")),
-        }
-        rest = after;
+    write_escaped(out, text);
+    out.push(b'"');
+}
+
+fn write_shown(out: &mut Vec<u8>, what: impl Display) {
+    out.push(b'"');
+    // Writing to a vector cannot fail, and what fails to show itself ends where it failed.
+    drop(write!(Escaped(out), "{what}"));
+    out.push(b'"');
+}
+
+/// Takes text in pieces.
+struct Escaped<'o>(&'o mut Vec<u8>);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        write_escaped(self.0, text);
+        Ok(())
     }
-    out.extend_from_slice(rest);
-    out.push(b'"');
+}
+
+const fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..0x20)
+}
+
+/// Whether one of eight bytes is special, all of them at once: a byte without its high bit is below `n` if
+/// taking `n` from it borrows, and equals `n` if what differs from it is below 1.
+const fn has_special(bytes: [u8; 8]) -> bool {
+    const EACH: u64 = u64::MAX / 255;
+    let word = u64::from_le_bytes(bytes);
+    let control = word.wrapping_sub(EACH * 0x20);
+    let quote = (word ^ (EACH * b'"' as u64)).wrapping_sub(EACH);
+    let backslash = (word ^ (EACH * b'\\' as u64)).wrapping_sub(EACH);
+    (control | quote | backslash) & !word & (EACH * 0x80) != 0
+}
+
+/// Nearly every text is written as it is.
+fn write_escaped(out: &mut Vec<u8>, text: &str) {
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    if words.iter().any(|word| has_special(*word)) || rest.iter().any(|byte| is_special(*byte)) {
+        text.bytes().for_each(|byte| write_byte(out, byte));
+    } else {
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+fn write_byte(out: &mut Vec<u8>, byte: u8) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        0..0x20 => out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]),
+        plain => out.push(plain),
+    }
 }
