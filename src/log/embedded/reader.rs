@@ -30,6 +30,8 @@ struct Place {
     walk: Walk,
     /// The offset the slot's next record must have.
     expected: Offset,
+    /// The slot's next offset behind the segment, if it was sealed when the place was opened.
+    end: Option<Offset>,
 }
 
 impl SlotReader {
@@ -43,9 +45,10 @@ impl SlotReader {
     }
 
     fn read_files(&mut self, end: Offset, limit: PollLimit) -> Result<Vec<Stored>, LogError> {
-        let mut records = Vec::new();
+        let mut records: Vec<Stored> = Vec::new();
         let mut bytes = 0;
-        while self.position < end {
+        // The next record of a slot may be gigabytes away: it is not looked for where it cannot be taken.
+        while self.position < end && records.len() < limit.records.max(1) {
             let mut place = match self.place.take() {
                 Some(place) => place,
                 None => match self.seek()? {
@@ -55,7 +58,7 @@ impl SlotReader {
             };
             let Some(head) = place.next_of(self.of)? else {
                 let sealed = place.segment.is_sealed();
-                if sealed && place.walk.at() >= place.segment.durable() {
+                if sealed && (place.is_through() || place.walk.at() >= place.segment.durable()) {
                     self.place = self.next_segment(&place)?;
                     continue;
                 }
@@ -64,7 +67,7 @@ impl SlotReader {
                 if sealed { continue } else { break }
             };
             bytes += head.content;
-            if !records.is_empty() && (records.len() >= limit.records || bytes > limit.bytes) {
+            if !records.is_empty() && bytes > limit.bytes {
                 self.place = Some(place);
                 break;
             }
@@ -83,8 +86,11 @@ impl SlotReader {
     /// Where to begin to read, none if there is nothing to read.
     fn seek(&mut self) -> Result<Option<Place>, LogError> {
         let Some(segment) = self.shared.segment_for(self.slot, self.position) else { return Ok(None) };
+        let is_first = segment.start(self.slot) == self.position;
         let found = match segment.find(self.slot, self.position) {
             Some(found) => found,
+            // To make an index is to go through the whole file; the first record needs none.
+            None if is_first => Found::Begin,
             None => {
                 let index = load_index(&self.shared, &segment)?;
                 segment.set_index(index);
@@ -96,18 +102,25 @@ impl SlotReader {
             Found::At(offset, at) => (offset, at),
             Found::Begin => (segment.start(self.slot), segment.header.size()),
         };
-        open(&self.shared, segment, expected, at).map(Some)
+        self.open(segment, expected, at).map(Some)
     }
 
-    /// The begin of the segment behind that of `place`, which was read to its end.
+    /// The begin of the next segment that has a record of the slot, or of the newest; that of `place` was read
+    /// as far as it has any.
     fn next_segment(&self, place: &Place) -> Result<Option<Place>, LogError> {
         let Some(next) = self.shared.segment(place.segment.number() + 1) else { return Ok(None) };
-        let start = next.start(self.slot);
-        if start != place.expected {
+        if next.start(self.slot) != place.expected {
             return Err(place.walk.damage("records are missing before the end of the segment"));
         }
-        let at = next.header.size();
-        open(&self.shared, next, start, at).map(Some)
+        let next = self.shared.segment_for(self.slot, place.expected).unwrap_or(next);
+        let (start, at) = (next.start(self.slot), next.header.size());
+        self.open(next, start, at).map(Some)
+    }
+
+    fn open(&self, segment: Arc<Segment>, expected: Offset, at: u64) -> Result<Place, LogError> {
+        let next = self.shared.segment(segment.number() + 1);
+        let end = next.map(|next| next.start(self.slot));
+        Ok(Place { end, ..open(&self.shared, segment, expected, at)? })
     }
 }
 
@@ -143,8 +156,16 @@ impl Reader for SlotReader {
 }
 
 impl Place {
+    /// Whether nothing more of the slot is in this segment.
+    fn is_through(&self) -> bool {
+        self.end == Some(self.expected)
+    }
+
     /// The next record of a slot, not verified; what is not of the slot is passed over.
     fn next_of(&mut self, of: TopicPartition) -> Result<Option<Head>, LogError> {
+        if self.is_through() {
+            return Ok(None);
+        }
         self.walk.set_limit(self.segment.durable());
         while let Some(head) = self.walk.peek()? {
             if head.of == of {
@@ -177,7 +198,7 @@ fn open(shared: &Shared, segment: Arc<Segment>, expected: Offset, at: u64) -> Re
     let file = shared.disk.open(&segment.name, Access::Read);
     let file = file.map_err(|error| missing(&segment.name, &error))?;
     let walk = Walk::new(file, segment.name.clone(), segment.header.salt(), at, segment.durable());
-    Ok(Place { segment, walk, expected })
+    Ok(Place { segment, walk, expected, end: None })
 }
 
 /// A file of the log that cannot be opened.

@@ -4,9 +4,11 @@ use crate::base::clock::{Clock, SystemClock};
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::base::signal::Signal;
 use crate::log::conformance::{answer, append, clock, of, read_from};
+use crate::log::embedded::format::segment_name;
 use crate::log::embedded::{EmbeddedLog, Held, Options, Trim, scan, verify};
-use crate::log::{Assignment, Bounds, Log, LogError, PollLimit, Readers};
+use crate::log::{Assignment, Bounds, Log, LogError, PollLimit, Readers, Stored};
 use bytes::Bytes;
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
@@ -80,6 +82,29 @@ fn a_reader_that_is_overrun_is_told_at_its_next_read() {
     assert!(matches!(reader.poll(SOME), Err(LogError::OutOfRange { wanted: Offset(5), .. })));
     mark.reached(Offset(30));
     assert_eq!(log.trim(&trim(u64::MAX)).unwrap().held, Held::Nothing);
+}
+
+#[test]
+fn a_reader_touches_no_segment_without_a_record_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    let (busy, idle) = (of(Topic::Requests, 0), of(Topic::Requests, 1));
+    let log = open(folder.path(), 500).unwrap();
+    for n in 0..60_u8 {
+        answer(&append(&log, if n % 58 < 2 { idle } else { busy }, &[&[n; 100]])).unwrap();
+    }
+    drop(log);
+    let log = open(folder.path(), 500).unwrap();
+    for number in 3..10 {
+        fs::remove_file(folder.path().join(segment_name(number))).unwrap();
+    }
+    let offsets = |records: Vec<Stored>| records.iter().map(|record| record.offset.0).collect::<Vec<_>>();
+    assert_eq!(offsets(read_from(&log, idle, 0, SOME)), [0, 1, 2, 3]);
+    let mut reader = log.reader(idle, Offset(1)).unwrap();
+    let one = PollLimit { records: 1, bytes: 1 };
+    let turns: Vec<_> = (0..4).map(|_| offsets(reader.poll(one).unwrap())).collect();
+    assert_eq!(turns, [vec![1], vec![2], vec![3], vec![]]);
+    let mut reader = log.reader(busy, Offset(0)).unwrap();
+    assert!(matches!(reader.poll(SOME), Err(LogError::Damaged { .. })), "it needs what is missing");
 }
 
 #[test]
