@@ -18,6 +18,7 @@ mod notify;
 mod raw;
 mod roster;
 mod serve;
+mod standing;
 mod states;
 mod stop;
 #[cfg(test)]
@@ -33,5 +34,6 @@ pub use data::Data;
 pub use notify::Notify;
 pub use raw::{Flag, Written};
 pub use serve::{Failure, Start, build, serve, version};
+pub use standing::{Standing, standing};
 pub use stop::Stop;
 pub use tls::check;

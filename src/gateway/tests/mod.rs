@@ -21,7 +21,7 @@ use crate::base::signal::Signal;
 use crate::domain::access::{ApiKey, KeyState, KeyType, Locale, Organization, OrganizationKind, Permissions};
 use crate::gateway::{Callers, Directory, Gateway, Options, Partitions, Parts, Seen};
 use crate::log::memory::{MemoryLog, Producer};
-use crate::log::{Log, PollLimit, Stored};
+use crate::log::{Contents, Log, PollLimit, Stored};
 use crate::shard::effects::{DirectoryChange, Reply};
 use crate::telemetry::Telemetry;
 use crate::wire::envelope::Envelope;

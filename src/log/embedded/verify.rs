@@ -3,15 +3,13 @@
 
 use super::disk::{Access, Disk, Folder};
 use super::format::{Head, Kind, Layout, META, segment_name};
-use super::open::{survey, without_unused};
-use super::reader::{SlotReader, missing};
+use super::reader::missing;
 use super::recover::{self, Follow, SegmentFile};
-use super::segment::Segment;
-use super::state::Shared;
+use super::view::View;
 use super::walk::{Walk, damage, failed};
 use crate::base::position::{Offset, TopicPartition};
 use crate::base::time::Ms;
-use crate::log::{Bounds, LogError, PollLimit, Reader, Stored};
+use crate::log::{Bounds, Contents, LogError, PollLimit, Reader, Stored};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -230,33 +228,16 @@ pub(super) fn scan_on(
     from: Option<Offset>,
     to: Option<Offset>,
 ) -> Result<Records, LogError> {
-    let names = disk.list().map_err(|error| failed(&disk.folder(), &error))?;
-    let meta = recover::read_meta(&*disk, &names)?;
-    let meta = meta.ok_or_else(|| damage(META.to_owned(), 0, "the file is missing"))?;
-    let layout = Layout::new(meta.partitions);
-    let (files, _) = without_unused(&*disk, survey(&*disk, &meta, &names)?)?;
-    let mut segments = Vec::new();
-    let mut ends = Vec::new();
-    for (place, file) in files.iter().enumerate() {
-        let (mut length, mut index) = (file.length, None);
-        if place + 1 == files.len() {
-            let tail = recover::read_tail(&*disk, file, layout, &[], true)?;
-            length = tail.length;
-            index = Some(tail.follow.index);
-            ends = tail.follow.next;
-        }
-        segments.push(Segment::new(file.header.clone(), layout.slots(), length, index));
-    }
-    let shared = Arc::new(Shared::new(disk, layout, segments, &ends));
-    let bounds = shared.bounds(shared.slot_of(of)?);
-    let reader = SlotReader::new(shared, of, from.unwrap_or(bounds.start))?;
+    let view = View::on(disk)?;
+    let bounds = view.bounds(of)?;
+    let reader = view.reader(of, from.unwrap_or(bounds.start))?;
     Ok(Records { reader, to: to.unwrap_or(bounds.end), read: Vec::new().into_iter(), ended: false })
 }
 
 /// Records of one topic-partition; ends behind the first error.
 #[derive(Debug)]
 pub struct Records {
-    reader: SlotReader,
+    reader: Box<dyn Reader>,
     to: Offset,
     read: std::vec::IntoIter<Stored>,
     ended: bool,

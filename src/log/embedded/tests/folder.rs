@@ -5,7 +5,7 @@ use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::base::signal::Signal;
 use crate::log::conformance::{answer, append, clock, of, read_from};
 use crate::log::embedded::{EmbeddedLog, Held, Options, Trim, scan, verify};
-use crate::log::{Assignment, Bounds, Log, LogError, PollLimit, Readers};
+use crate::log::{Assignment, Bounds, Contents, Log, LogError, PollLimit, Readers};
 use bytes::Bytes;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
