@@ -25,4 +25,5 @@ mod secure;
 mod server;
 mod service;
 mod shard;
+mod shared;
 mod snapshots;
