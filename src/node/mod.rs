@@ -5,9 +5,11 @@
 //! once. Components receive their own few options and never the configuration. There are no globals.
 
 mod admin;
+mod background;
 pub mod backup;
 mod bootstrap;
 mod config;
+mod counting;
 mod data;
 mod demo;
 mod files;
@@ -17,6 +19,7 @@ mod installation;
 mod notify;
 mod raw;
 mod roster;
+mod scrubbing;
 mod serve;
 mod standing;
 mod states;

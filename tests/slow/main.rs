@@ -18,6 +18,7 @@ mod faults;
 mod golden;
 mod handbook;
 mod kill;
+mod look;
 mod operator;
 mod prechecks;
 mod programs;

@@ -2,7 +2,7 @@
 //! no lock, so it may also look at a log that is open; then what is being written may look torn.
 
 use super::disk::{Access, Disk, Folder};
-use super::format::{Head, Kind, Layout, META, segment_name};
+use super::format::{Head, Kind, Layout, META, segment_name, segment_number};
 use super::reader::missing;
 use super::recover::{self, Follow, SegmentFile};
 use super::view::View;
@@ -111,6 +111,9 @@ pub(super) fn verify_on(disk: &dyn Disk) -> Result<Report, LogError> {
         }
         report.read_segment(disk, file, layout, newest)?;
     }
+    if let Ok(Some(now)) = recover::read_meta(disk, &names) {
+        report.forget_before(now.first);
+    }
     Ok(report)
 }
 
@@ -123,6 +126,11 @@ impl Report {
             self.damage.push(known);
         }
         Ok(())
+    }
+
+    /// What a running server trimmed while it was read is gone, not damaged.
+    fn forget_before(&mut self, first: u64) {
+        self.damage.retain(|damage| segment_number(&damage.file).is_none_or(|number| number >= first));
     }
 
     /// Reads a segment, going on behind what is damaged as soon as a frame holds again.
@@ -263,5 +271,19 @@ impl Iterator for Records {
         let next = next.filter(|next| next.as_ref().map_or(true, |stored| stored.offset < self.to));
         self.ended = !matches!(next, Some(Ok(_)));
         next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_trimmed_meanwhile_is_not_damaged() {
+        let damaged = |file: String| Damage { file, at: 0, what: "the segment is missing".to_owned() };
+        let all = [damaged(segment_name(1)), damaged(segment_name(2)), damaged(META.to_owned())];
+        let mut report = Report { damage: all.to_vec(), ..Report::default() };
+        report.forget_before(2);
+        assert_eq!(report.damage, all[1..]);
     }
 }
