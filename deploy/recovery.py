@@ -22,6 +22,7 @@ import time
 import urllib.parse
 
 WANTED_MB = int(os.environ.get("RECOVERY_MB", "1000"))
+LOAD_AT_LEAST_S = 15
 LOAD_WITHIN_S = 1_800
 DECIDE_WITHIN_S = 600
 SHOWN = 14
@@ -108,7 +109,7 @@ def fill(binary, data):
         stderr=subprocess.DEVNULL,
     )
     try:
-        while megabytes(data / "state") < WANTED_MB:
+        while megabytes(data / "state") < WANTED_MB or time.monotonic() - server.began < LOAD_AT_LEAST_S:
             if load.poll() is not None or time.monotonic() - server.began > LOAD_WITHIN_S:
                 sys.exit("recovery: the load ended too early")
             time.sleep(1)
@@ -150,8 +151,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / "data"
     try:
-        if not (data / "state").exists() or megabytes(data / "state") < WANTED_MB:
-            fill(binary, data)
+        fill(binary, data)
         key = json.loads((data / "bootstrap.json").read_text())["keys"]["server"]
         sizes = {part: megabytes(data / part) for part in ("log", "state", "archive")}
         print(", ".join(f"{part} {size:,.0f} MB" for part, size in sizes.items()))

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use clausum::base::clock::SystemClock;
 use clausum::base::position::{Offset, Partition, Topic, TopicPartition};
 use clausum::log::embedded::{EmbeddedLog, Options};
-use clausum::log::{Log, PollLimit};
+use clausum::log::{Contents, Log, PollLimit};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;

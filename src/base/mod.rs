@@ -14,5 +14,8 @@ pub mod limits;
 pub mod money;
 pub mod murmur2;
 pub mod position;
+#[cfg(test)]
+#[path = "../../tests/slow/shared.rs"]
+pub(crate) mod shared;
 pub mod signal;
 pub mod time;

@@ -7,7 +7,7 @@ use crate::cli::ending::{Ending, Exit};
 use crate::cli::shell::Shell;
 use crate::log::embedded::{Counts, Report, scan, verify};
 use crate::log::{LogError, Stored};
-use crate::node::Data;
+use crate::node::{Data, Standing, standing};
 use crate::wire::header;
 use crate::wire::record::Content;
 use clap::{Args, Subcommand};
@@ -25,7 +25,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Read every byte and tell everything that is damaged
+    /// Read every byte, and compare with the states beside the log; tell everything that is damaged
     Verify {
         /// Print JSON
         #[arg(long)]
@@ -61,7 +61,8 @@ fn topic(text: &str) -> Result<Topic, String> {
 
 pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
     let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
-    let folder = Data::new(config.data).log();
+    let data = Data::new(config.data);
+    let folder = data.log();
     if !folder.is_dir() {
         return Err(Ending::input(&format!("there is no log in {}", folder.display())));
     }
@@ -73,7 +74,8 @@ pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result
         }
         Command::Verify { json } => {
             let report = verify(&folder).map_err(|error| of_log(&error))?;
-            show(&report, &folder, *json, shell)
+            let states = standing(&data).map_err(|error| Ending::failed(&error))?;
+            show(&report, &states, &folder, *json, shell)
         }
     }
 }
@@ -189,26 +191,32 @@ fn topics(report: &Report, folder: &Path, json: bool, shell: &mut Shell) -> Resu
     Ok(if report.damage.is_empty() { Exit::Done } else { Exit::Checks })
 }
 
-fn show(report: &Report, folder: &Path, json: bool, shell: &mut Shell) -> Result<Exit, Ending> {
+fn show(
+    report: &Report,
+    states: &[Standing],
+    folder: &Path,
+    json: bool,
+    shell: &mut Shell,
+) -> Result<Exit, Ending> {
     let damage: Vec<_> = report.damage.iter().map(|damage| (path(folder, &damage.file), damage)).collect();
-    let held = report.counts.iter().filter(|counts| counts.records > 0);
+    let held: Vec<_> = report.counts.iter().filter(|counts| counts.records > 0).collect();
+    let stand = states.iter().all(|state| state.misses.as_ref().is_ok_and(Vec::is_empty));
     if json {
-        let counts: Vec<_> = held
-            .map(|counts| {
-                json!({"topic": counts.of.topic.name(), "partition": counts.of.partition.0, "records": counts.records,
-                    "bytes": counts.bytes, "start": counts.bounds.start.0, "end": counts.bounds.end.0})
-            })
-            .collect();
-        let damage: Vec<_> = damage
-            .iter()
-            .map(|(file, damage)| json!({"file": file, "at": damage.at, "what": damage.what}))
-            .collect();
+        let counts = held.iter().map(|counts| {
+            json!({"topic": counts.of.topic.name(), "partition": counts.of.partition.0, "records": counts.records,
+                "bytes": counts.bytes, "start": counts.bounds.start.0, "end": counts.bounds.end.0})
+        });
+        let damage =
+            damage.iter().map(|(file, damage)| json!({"file": file, "at": damage.at, "what": damage.what}));
+        let (counts, damage) = (counts.collect::<Vec<_>>(), damage.collect::<Vec<_>>());
+        let states: Vec<_> = states.iter().map(state_json).collect();
         shell.json(
             &json!({"partitions": report.partitions, "segments": report.segments, "bytes": report.bytes,
-            "torn_bytes": report.torn_bytes, "counts": counts, "damage": damage}),
+            "torn_bytes": report.torn_bytes, "counts": counts, "damage": damage, "states": states}),
         )?;
     } else {
         let rows: Vec<_> = held
+            .iter()
             .map(|counts| {
                 let numbers = [counts.records, counts.bytes, counts.bounds.start.0, counts.bounds.end.0];
                 std::iter::once(counts.of.to_string())
@@ -225,11 +233,34 @@ fn show(report: &Report, folder: &Path, json: bool, shell: &mut Shell) -> Result
         for (file, damage) in &damage {
             shell.line(&format!("{file}: damaged at byte {}: {}", damage.at, damage.what))?;
         }
-        if damage.is_empty() {
+        states.iter().flat_map(told).try_for_each(|line| shell.line(&line))?;
+        if stand && !states.is_empty() {
+            shell.line(&format!("states that stand on this log: {}", states.len()))?;
+        }
+        if damage.is_empty() && stand {
             shell.line("no damage")?;
         }
     }
-    Ok(if damage.is_empty() { Exit::Done } else { Exit::Checks })
+    Ok(if report.damage.is_empty() && stand { Exit::Done } else { Exit::Checks })
+}
+
+/// What there is to say of a state that does not stand on the log.
+fn told(state: &Standing) -> Vec<String> {
+    let folder = state.folder.display();
+    match &state.misses {
+        Ok(misses) => misses.iter().map(|miss| format!("{folder}: {miss}")).collect(),
+        Err(why) => vec![format!("{folder}: not compared with the log: {why}")],
+    }
+}
+
+fn state_json(state: &Standing) -> Value {
+    let misses = state.misses.as_deref().unwrap_or_default().iter().map(|miss| {
+        json!({"topic": miss.of.topic.name(), "partition": miss.of.partition.0, "offset": miss.at.0,
+            "known": miss.known, "found": miss.found})
+    });
+    json!({"partition": state.partition.0, "folder": state.folder.display().to_string(),
+        "applied": state.applied.map(|offset| offset.0), "misses": misses.collect::<Vec<_>>(),
+        "not_compared": state.misses.as_ref().err()})
 }
 
 /// Damage names a file of the log; people want its path.

@@ -329,6 +329,7 @@ fn a_log_is_shown_and_damage_is_told_with_file_and_byte() {
     let (exit, out, _) = run_line(&["log", "verify", "--data", data]);
     assert_eq!(exit, 0, "{out}");
     assert!(out.contains("clausum.requests-0") && out.ends_with("no damage\n"), "{out}");
+    states_are_compared(data);
 
     let (exit, out, _) = run_line(&["log", "topics", "--data", data]);
     let words: Vec<Vec<&str>> = out.lines().map(|line| line.split_whitespace().collect()).collect();
@@ -353,6 +354,38 @@ fn a_log_is_shown_and_damage_is_told_with_file_and_byte() {
     let (exit, out, err) = run_line(&["log", "topics", "--data", data]);
     assert_eq!(exit, 4, "{out}");
     assert!(err.contains("00000000000000000001.segment: damaged at byte "), "{err}");
+}
+
+/// `log verify` of a log of three records without genesis, beside a state.
+fn states_are_compared(data: &str) {
+    use crate::base::hash::crc32;
+    use crate::base::position::{Offset, Partition};
+    use crate::shard::core::{Applied, Core};
+    use crate::store::Store;
+    use crate::store::rocks::{Options, Resources, RocksStore};
+    use crate::wire::record::Builder;
+    use crate::worker::checkpoint::Meta;
+    let state = crate::node::Data::new(data.into()).state(Partition(0));
+    std::fs::create_dir_all(&state).unwrap();
+    let last = Builder::new(b"key", Some(b"{\"n\": 2}")).unwrap().finish();
+    for (body, exit) in [(&*last, 0), (b"another", 4)] {
+        let applied = Some(Applied { offset: Offset(2), checksum: crc32(&[body]) });
+        let meta = Meta { core: Core { applied, ..Core::default() }, outputs: [None; 3] };
+        let store = RocksStore::open(&state, &Resources::default(), &Options::default()).unwrap();
+        store.commit(Vec::new(), &meta.encode()).unwrap();
+        drop(store);
+        let (found, out, _) = run_line(&["log", "verify", "--data", data]);
+        assert_eq!(found, exit, "{out}");
+        let stands = out.ends_with("states that stand on this log: 1\nno damage\n");
+        let told = format!("{}: stands on offset 2 of clausum.requests-0: it knows ", state.display());
+        assert_eq!((stands, out.contains(&told)), (exit == 0, exit == 4), "{out}");
+        let (found, out, _) = run_line(&["log", "verify", "--json", "--data", data]);
+        let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let misses = &report["states"][0]["misses"];
+        assert_eq!((found, misses.as_array().unwrap().len()), (exit, usize::from(exit == 4)), "{out}");
+        assert_eq!(report["states"][0]["applied"], 2);
+    }
+    std::fs::remove_dir_all(state).unwrap();
 }
 
 #[test]

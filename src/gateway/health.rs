@@ -106,7 +106,11 @@ pub(super) async fn health(State(gate): State<Arc<Gate>>, request: Request) -> R
     if let Err(response) = answer::unless_json_is_taken(request.headers()) {
         return *response;
     }
-    let log = gate.log_health.text(gate.parts.clock.elapsed());
+    let log = match gate.log_health.text(gate.parts.clock.elapsed()) {
+        // It is for a person to mend. Callers are served as ever, so `readyz` says nothing of it.
+        "ok" if gate.parts.damaged.load(Ordering::Relaxed) > 0 => "damaged",
+        log => log,
+    };
     let shards = shards(&gate.partitions());
     let directory = if gate.parts.directory.is_loaded() { "ok" } else { "loading" };
     let down = log == "down" || shards == "down";

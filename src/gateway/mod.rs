@@ -51,7 +51,7 @@ use limit::Addresses;
 use random::Random;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::net::TcpListener;
 
 /// What a gateway works with.
@@ -69,6 +69,8 @@ pub struct Parts {
     pub directory: Arc<Directory>,
     /// What is counted.
     pub telemetry: Arc<Telemetry>,
+    /// Segments of the log that are known to be damaged; written by whoever reads the log through.
+    pub damaged: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Parts {

@@ -102,8 +102,9 @@ pub(super) const HEADER_BYTES: usize = 16 * 1_024;
 pub(super) const HEADER_FIELDS: usize = 100;
 /// Requests at once on one HTTP/2 connection.
 pub(super) const STREAMS: u32 = 256;
-/// Header list of HTTP/2 at which the library refuses by itself, without a body. Between [`HEADER_BYTES`] and
-/// this the refusal is ours.
+/// Header list of HTTP/2 at which the library refuses by itself. Between [`HEADER_BYTES`] and this the refusal
+/// is ours, in JSON. Beyond it the library keeps no field and asks nobody: the caller sees 431 without a body on
+/// its stream, the connection goes on. Far beyond, the connection ends with GOAWAY.
 pub(super) const HEADER_LIST_BYTES: u32 = 32 * 1_024;
 /// Unread bytes of one HTTP/2 request. Every body but large ones fits, so that its caller never waits for us.
 pub(super) const STREAM_WINDOW: u32 = 64 * 1_024;

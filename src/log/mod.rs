@@ -157,20 +157,8 @@ pub struct PollLimit {
     pub bytes: usize,
 }
 
-/// A partitioned log.
-pub trait Log: Send + Sync + fmt::Debug {
-    /// Partitions of every topic.
-    fn partitions(&self) -> u16;
-
-    /// Hands `records` over to be appended in their order, one behind the other; `done` is called once
-    /// they are durable or failed, from a thread of the log's, and must not block. Appends of one
-    /// caller to one partition keep their order.
-    ///
-    /// # Errors
-    /// Nothing was taken, and `done` will not be called: the queue is full, a record too large, the
-    /// partition unknown ([`AppendError::Closed`]), or the log closed.
-    fn append(&self, to: TopicPartition, records: Vec<Bytes>, done: Done) -> Result<(), AppendError>;
-
+/// What a log holds, for whoever only reads it.
+pub trait Contents: Send + Sync + fmt::Debug {
     /// What a partition holds now.
     ///
     /// # Errors
@@ -182,6 +170,21 @@ pub trait Log: Send + Sync + fmt::Debug {
     /// # Errors
     /// `from` is outside of the partition's bounds (its end is inside), or the log failed.
     fn reader(&self, of: TopicPartition, from: Offset) -> Result<Box<dyn Reader>, LogError>;
+}
+
+/// A partitioned log.
+pub trait Log: Contents {
+    /// Partitions of every topic.
+    fn partitions(&self) -> u16;
+
+    /// Hands `records` over to be appended in their order, one behind the other; `done` is called once
+    /// they are durable or failed, from a thread of the log's, and must not block. Appends of one
+    /// caller to one partition keep their order.
+    ///
+    /// # Errors
+    /// Nothing was taken, and `done` will not be called: the queue is full, a record too large, the
+    /// partition unknown ([`AppendError::Closed`]), or the log closed.
+    fn append(&self, to: TopicPartition, records: Vec<Bytes>, done: Done) -> Result<(), AppendError>;
 
     /// Raises `signal` whenever records of `of` become visible, until the signal is dropped.
     fn subscribe(&self, of: TopicPartition, signal: &Arc<Signal>);

@@ -5,9 +5,11 @@
 //! once. Components receive their own few options and never the configuration. There are no globals.
 
 mod admin;
+mod background;
 pub mod backup;
 mod bootstrap;
 mod config;
+mod counting;
 mod data;
 mod demo;
 mod files;
@@ -17,7 +19,9 @@ mod installation;
 mod notify;
 mod raw;
 mod roster;
+mod scrubbing;
 mod serve;
+mod standing;
 mod states;
 mod stop;
 #[cfg(test)]
@@ -33,5 +37,6 @@ pub use data::Data;
 pub use notify::Notify;
 pub use raw::{Flag, Written};
 pub use serve::{Failure, Start, build, serve, version};
+pub use standing::{Standing, standing};
 pub use stop::Stop;
 pub use tls::check;

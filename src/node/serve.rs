@@ -7,16 +7,17 @@ use crate::base::position::{Topic, TopicPartition};
 use crate::gateway::{self, Callers, Directory, Gateway, MetricNotes, Partitions, Tls};
 use crate::log::{Log, Readers};
 use crate::node::admin::{self, Answers, Desk, Socket};
+use crate::node::background::Background;
 use crate::node::backup;
 use crate::node::bootstrap::{self, Founding};
 use crate::node::config::Config;
 use crate::node::ground::Ground;
 use crate::node::roster::Roster;
+use crate::node::scrubbing::Scrubber;
 use crate::node::stop::HangUp;
 use crate::node::trim::{self, Trimmer};
-use crate::node::trimming::Trimming;
 use crate::node::watchdog::{self, Watched};
-use crate::node::{Notify, Stop, demo, files, genesis, tls};
+use crate::node::{Notify, Stop, counting, demo, files, genesis, scrubbing, tls, trimming};
 use crate::shard::engine::{Engines, SHIPPED_VERSION};
 use crate::telemetry::Telemetry;
 use crate::wire::bootstrap::Bootstrap;
@@ -27,6 +28,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{oneshot, watch};
@@ -150,7 +152,8 @@ struct Server {
     ground: Arc<Ground>,
     roster: Arc<Roster>,
     worker: Worker,
-    trimming: Trimming,
+    /// What goes on beside: trimming, scrubbing, counting.
+    beside: Vec<Background>,
     ended: oneshot::Receiver<Exit>,
     door: JoinHandle<()>,
     close: oneshot::Sender<()>,
@@ -196,7 +199,7 @@ impl Server {
         // Nobody listens any more once the server stops.
         let tell = Box::new(move |exit| drop(tell.send(exit)));
         let worker = Worker::start(parts, worker_options(&start.config), tell).map_err(Failure::Failed)?;
-        let trimming = trimming(start, &ground, &worker, &telemetry)?;
+        let (beside, damaged) = beside(start, &ground, &worker, &telemetry)?;
         let statuses = worker.statuses().to_vec();
         let desk = Arc::new(Desk::new(admin::Parts {
             log: Arc::clone(&log),
@@ -214,14 +217,14 @@ impl Server {
         let watched = Watched { rounds: worker.rounds(), statuses };
         let watchdog = tokio::spawn(watchdog::keep(Arc::clone(&start.notify), Arc::clone(clock), watched));
         let partitions = Partitions::of_worker(worker.statuses());
-        let parts =
-            gateway::Parts { log, clock: Arc::clone(clock), partitions, callers, directory, telemetry };
+        let clock = Arc::clone(clock);
+        let parts = gateway::Parts { log, clock, partitions, callers, directory, telemetry, damaged };
         let (door, close) = door.open(start, &ground, parts);
         Ok(Self {
             ground,
             roster,
             worker,
-            trimming,
+            beside,
             ended,
             door,
             close,
@@ -351,7 +354,7 @@ impl Server {
         if self.admin.await.is_err() {
             tracing::error!("the operator's door panicked");
         }
-        self.trimming.stop();
+        self.beside.into_iter().for_each(Background::stop);
         self.worker.stop();
         self.ground.log.close();
     }
@@ -394,20 +397,30 @@ impl Door {
     }
 }
 
-/// What keeps the log from growing for ever.
-fn trimming(
+/// What keeps the log from growing for ever, looks for damage to it, and counts rows; and how many of the
+/// log's segments it knows to be damaged.
+fn beside(
     start: &Start,
     ground: &Ground,
     worker: &Worker,
     telemetry: &Arc<Telemetry>,
-) -> Result<Trimming, Failure> {
+) -> Result<(Vec<Background>, Arc<AtomicU64>), Failure> {
     let retention_ms = i64::try_from(start.config.log_retention.as_millis()).unwrap_or(i64::MAX);
     let options = trim::Options::new(retention_ms, start.config.log_max_bytes);
     let trimmer = Trimmer::new(Arc::clone(&ground.log), Readers::default(), options);
     let statuses = worker.statuses().to_vec();
     let keeps = Box::new(move || statuses.iter().map(|(of, status)| (*of, status.keep())).collect());
-    let begun = Trimming::start(trimmer, keeps, Arc::clone(&start.clock), Arc::clone(telemetry));
-    begun.map_err(|error| failed(&error))
+    let (clock, telemetry) = (|| Arc::clone(&start.clock), || Arc::clone(telemetry));
+    let damaged = Arc::default();
+    let scrubber =
+        Scrubber { log: Arc::clone(&ground.log), telemetry: telemetry(), damaged: Arc::clone(&damaged) };
+    let begun = [
+        trimming::start(trimmer, keeps, clock(), telemetry()),
+        scrubbing::start(scrubber, clock()),
+        counting::start(ground.data.clone(), clock(), telemetry()),
+    ];
+    let begun: io::Result<_> = begun.into_iter().collect();
+    Ok((begun.map_err(|error| failed(&error))?, damaged))
 }
 
 /// What the gateway is to know of the configuration.

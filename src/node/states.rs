@@ -5,7 +5,7 @@ use crate::base::hash::{crc32, sha256};
 use crate::base::limits;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::log::embedded::{EmbeddedLog, scan};
-use crate::log::{Log, LogError, PollLimit, Stored};
+use crate::log::{Contents, LogError, PollLimit, Stored};
 use crate::node::data::Data;
 use crate::shard::core::Applied;
 use crate::store::Store;
@@ -218,7 +218,7 @@ fn homes(folder: &Path, wanted: &[Applied]) -> Vec<(Applied, Partition)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::base::clock::{Clock, SystemClock};
     use crate::node::config::{Config, resolve};
@@ -235,40 +235,62 @@ mod tests {
         resolve(written).unwrap().config
     }
 
-    fn open(data: &Data) -> Result<EmbeddedLog, Failure> {
+    pub(in crate::node) fn open(data: &Data) -> Result<EmbeddedLog, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         genesis::open_log(&config(), data, &clock, &Resources::default()).map(|(log, _)| log)
     }
 
     /// A data folder whose partitions hold so many records behind genesis, with a state of each that
     /// stands on its last record.
-    fn installation(records: [usize; 2]) -> (tempfile::TempDir, Data) {
+    pub(in crate::node) fn installation(records: [usize; 2]) -> (tempfile::TempDir, Data) {
         let folder = tempfile::tempdir().unwrap();
         let data = Data::new(folder.path().to_owned());
         let log = open(&data).unwrap();
         genesis::begin(&log, &installation::open(&data, &SystemClock).unwrap()).unwrap();
         for (partition, count) in [0, 1].map(Partition).into_iter().zip(records) {
             let of = TopicPartition::new(Topic::Requests, partition);
-            for number in 0..count {
-                let body = format!("{} {partition} {number}", data.path().display());
-                let record = Builder::new(b"k", Some(body.as_bytes())).unwrap().finish();
-                genesis::append(&log, of, vec![record]).unwrap();
-            }
-            let all = PollLimit { records: 100, bytes: 1 << 20 };
-            let held = log.reader(of, Offset(0)).unwrap().poll(all).unwrap();
-            let (first, last) = (held.first().unwrap(), held.last().unwrap());
-            let body = Content::read(&first.content).unwrap().value.map(<[u8]>::to_vec).unwrap();
-            let core = Core {
-                genesis: Some(GenesisMark { offset: first.offset, digest: sha256(&body) }),
-                applied: Some(Applied { offset: last.offset, checksum: crc32(&[&last.content]) }),
-                ..Core::default()
-            };
-            let store =
-                RocksStore::open(&data.state(partition), &Resources::default(), &rocks::Options::default());
-            store.unwrap().commit(Vec::new(), &Meta { core, outputs: [None; 3] }.encode()).unwrap();
+            let bodies = (0..count).map(|number| format!("{} {partition} {number}", data.path().display()));
+            extend(&log, of, bodies);
+            drop(stand(&data, &standing_on(&log, partition), partition));
         }
         log.close();
         (folder, data)
+    }
+
+    /// Appends records with these bodies.
+    pub(in crate::node) fn extend(
+        log: &EmbeddedLog,
+        of: TopicPartition,
+        bodies: impl IntoIterator<Item = String>,
+    ) {
+        for body in bodies {
+            let record = Builder::new(b"k", Some(body.as_bytes())).unwrap().finish();
+            genesis::append(log, of, vec![record]).unwrap();
+        }
+    }
+
+    /// A checkpoint that stands on a partition's last record.
+    pub(in crate::node) fn standing_on(log: &EmbeddedLog, partition: Partition) -> Meta {
+        let of = TopicPartition::new(Topic::Requests, partition);
+        let all = PollLimit { records: 100, bytes: 1 << 20 };
+        let held = log.reader(of, Offset(0)).unwrap().poll(all).unwrap();
+        let (first, last) = (held.first().unwrap(), held.last().unwrap());
+        let body = Content::read(&first.content).unwrap().value.map(<[u8]>::to_vec).unwrap();
+        let core = Core {
+            genesis: Some(GenesisMark { offset: first.offset, digest: sha256(&body) }),
+            applied: Some(Applied { offset: last.offset, checksum: crc32(&[&last.content]) }),
+            ..Core::default()
+        };
+        Meta { core, outputs: [None; 3] }
+    }
+
+    /// Writes a state with this checkpoint.
+    pub(in crate::node) fn stand(data: &Data, meta: &Meta, partition: Partition) -> RocksStore {
+        let store =
+            RocksStore::open(&data.state(partition), &Resources::default(), &rocks::Options::default());
+        let store = store.unwrap();
+        store.commit(Vec::new(), &meta.encode()).unwrap();
+        store
     }
 
     fn swap(a: &Path, b: &Path) {

@@ -8,7 +8,7 @@ use crate::base::id::OrgId;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::base::time::{HOUR_MS, Ms};
 use crate::log::embedded::{EmbeddedLog, Held, Trim, Trimmed};
-use crate::log::{Log, LogError, Readers};
+use crate::log::{Contents, Log, LogError, Readers};
 use crate::wire::envelope::{RecordType, product_record};
 use crate::wire::internal::{self, Tick};
 use crate::worker::status::Keep;

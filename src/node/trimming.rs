@@ -2,17 +2,15 @@
 
 use crate::base::clock::Clock;
 use crate::base::position::Partition;
-use crate::base::signal::Signal;
 use crate::log::LogError;
 use crate::log::embedded::Held;
+use crate::node::background::Background;
 use crate::node::trim::{Round, Trimmer};
 use crate::telemetry::label::HeldBy;
 use crate::telemetry::{LogGauges, Telemetry};
 use crate::worker::status::Keep;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 /// Time between rounds.
@@ -21,41 +19,19 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Tells what recovery of each partition needs.
 pub(super) type Keeps = Box<dyn Fn() -> Vec<(Partition, Option<Keep>)> + Send>;
 
-/// A log that is being trimmed.
-#[derive(Debug)]
-pub(super) struct Trimming {
-    stop: Arc<AtomicBool>,
-    signal: Arc<Signal>,
-    thread: JoinHandle<()>,
-}
-
-impl Trimming {
-    /// Begins. The first round comes at once.
-    pub(super) fn start(
-        mut trimmer: Trimmer,
-        keeps: Keeps,
-        clock: Arc<dyn Clock>,
-        telemetry: Arc<Telemetry>,
-    ) -> io::Result<Self> {
-        let (stop, signal) = (Arc::new(AtomicBool::new(false)), Arc::new(Signal::default()));
-        let (stopped, wake) = (Arc::clone(&stop), Arc::clone(&signal));
-        let thread = Builder::new().name("log-trim".to_owned()).spawn(move || {
-            while !stopped.load(Ordering::Acquire) {
-                tell(&trimmer.round(clock.now(), &keeps()), &telemetry);
-                wake.wait(EVERY);
-            }
-        })?;
-        Ok(Self { stop, signal, thread })
-    }
-
-    /// Ends when the round that runs is over.
-    pub(super) fn stop(self) {
-        self.stop.store(true, Ordering::Release);
-        self.signal.raise();
-        if self.thread.join().is_err() {
-            tracing::error!("the thread that trims the log panicked");
+/// Begins. The first round comes at once.
+pub(super) fn start(
+    mut trimmer: Trimmer,
+    keeps: Keeps,
+    clock: Arc<dyn Clock>,
+    telemetry: Arc<Telemetry>,
+) -> io::Result<Background> {
+    Background::start("log-trim", move |pause| {
+        while pause.goes_on() {
+            tell(&trimmer.round(clock.now(), &keeps()), &telemetry);
+            pause.wait(EVERY);
         }
-    }
+    })
 }
 
 fn tell(round: &Result<Round, LogError>, telemetry: &Telemetry) {

@@ -3,7 +3,7 @@
 use super::invariant::{Breach, Invariant};
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::log::memory::{MemoryLog, Producer};
-use crate::log::{Log, PollLimit, Reader, Stored};
+use crate::log::{Contents, PollLimit, Reader, Stored};
 use std::collections::BTreeMap;
 
 const ALL: PollLimit = PollLimit { records: usize::MAX, bytes: usize::MAX };

@@ -140,6 +140,23 @@ labels! {
         Reader = "reader",
         Recovery = "recovery",
     }
+    /// What a row of a shard's state is.
+    RowKind {
+        Organization = "organization",
+        ApiKey = "api_key",
+        Settings = "settings",
+        ActivePack = "active_pack",
+        Pack = "pack",
+        Lists = "lists",
+        Installation = "installation",
+        Idempotency = "idempotency",
+        Session = "session",
+        Decision = "decision",
+        Event = "event",
+        Head = "head",
+        Page = "page",
+        Other = "other",
+    }
     /// What a shard's state consists of.
     StateKind {
         Store = "store",
@@ -147,7 +164,7 @@ labels! {
 }
 
 indexed! { Route Status Flow Decision Reason DeadReason }
-from_text! { Flow Decision Reason DeadReason }
+from_text! { Flow Decision Reason DeadReason RowKind }
 
 impl Status {
     /// The label of a status code.

@@ -101,12 +101,16 @@ metrics! {
         "From handing a record to the log until it is durable";
     LogBytes: Gauge "log_bytes" [] "bytes"
         "What the log takes on its disk";
+    LogDamaged: Gauge "log_damaged_segments" [] "segments"
+        "Sealed segments of the log that were found damaged";
     LogHeld: Gauge "log_held" ["by"] "1"
         "1 for what keeps the oldest part of the log from being trimmed, 0 for all else";
     LogOldest: Gauge "log_oldest_seconds" [] "seconds"
         "Age of the oldest record of the log";
     LogReadersOverrun: Counter "log_readers_overrun_total" [] "readers"
         "Readers of the log that lost records which they had not read, for the log was too large";
+    LogScrubbed: Counter "log_scrubbed_bytes_total" [] "bytes"
+        "Sealed segments of the log read against their checksums";
     LogTrimmed: Counter "log_trimmed_segments_total" [] "segments"
         "Segments trimmed from the log";
     Rejected: Counter "rejected_total" ["reason"] "requests"
@@ -133,6 +137,8 @@ metrics! {
         "What snapshots put into the archive, for most of their files are there already";
     StateBytes: Gauge "state_bytes" ["kind"] "bytes"
         "State of all partitions";
+    StateRows: Gauge "state_rows" ["kind"] "rows"
+        "Rows of all partitions at their last checkpoints, when they were last counted";
     TurnRecords: Histogram "turn_records" [] "records"
         "Records applied in one turn";
 }

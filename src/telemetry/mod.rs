@@ -15,7 +15,7 @@ mod tests;
 
 use crate::base::collections::Map;
 use distribution::Distribution;
-use label::{DeadReason, Decision, Flow, HeldBy, Reason, Route, StateKind, Status};
+use label::{DeadReason, Decision, Flow, HeldBy, Reason, Route, RowKind, StateKind, Status};
 use metric::{Kind, Metric};
 use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder, SharedString};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -43,6 +43,7 @@ pub struct Telemetry {
     poisoned: Counter,
     log_trimmed: Counter,
     log_overrun: Counter,
+    log_scrubbed: Counter,
     connections: Gauge,
     handshakes_failed: Counter,
     checkpoint_bytes: Gauge,
@@ -151,6 +152,7 @@ impl Telemetry {
             poisoned: counter(&recorder, Metric::ShardPoisoned, &[]),
             log_trimmed: counter(&recorder, Metric::LogTrimmed, &[]),
             log_overrun: counter(&recorder, Metric::LogReadersOverrun, &[]),
+            log_scrubbed: counter(&recorder, Metric::LogScrubbed, &[]),
             connections: gauge(&recorder, Metric::HttpConnections, vec![]),
             handshakes_failed: counter(&recorder, Metric::HttpHandshakesFailed, &[]),
             checkpoint_bytes: gauge(&recorder, Metric::CheckpointBytes, vec![]),
@@ -253,6 +255,23 @@ impl Telemetry {
         }
         self.log_trimmed.increment(log.trimmed);
         self.log_overrun.increment(log.overrun);
+    }
+
+    /// Bytes of sealed segments were read, and hold.
+    pub fn log_scrubbed(&self, bytes: u64) {
+        self.log_scrubbed.increment(bytes);
+    }
+
+    /// So many sealed segments are known to be damaged.
+    pub fn log_damaged(&self, segments: usize) {
+        let segments = u64::try_from(segments).unwrap_or(u64::MAX);
+        gauge(&self.recorder, Metric::LogDamaged, vec![]).set(float(segments));
+    }
+
+    /// The rows of a kind were counted.
+    pub fn state_rows(&self, kind: RowKind, rows: u64) {
+        let label = vec![Label::from_static_parts("kind", kind.text())];
+        gauge(&self.recorder, Metric::StateRows, label).set(float(rows));
     }
 
     /// A record became durable, this long after it was handed to the log.

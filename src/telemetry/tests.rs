@@ -1,6 +1,6 @@
 //! What the exposition shows, and that the reference page is the declarations.
 
-use super::label::{DeadReason, Decision, Flow, HeldBy, Reason, Route};
+use super::label::{DeadReason, Decision, Flow, HeldBy, Reason, Route, RowKind};
 use super::metric::{Kind, Metric, reference};
 use super::*;
 use expect_test::expect_file;
@@ -58,7 +58,7 @@ fn what_is_counted_is_shown() {
         }],
         5,
     );
-    telemetry.log_trimmed(&kept_log());
+    tell_log_and_state(&telemetry);
     let page = telemetry.render();
     for line in [
         "clausum_build_info{version=\"0.1.0\",build=\"abc\"} 1",
@@ -95,16 +95,23 @@ fn what_is_counted_is_shown() {
     }
 }
 
-fn kept_log() -> LogGauges {
-    LogGauges { bytes: 1_000, oldest_ms: 2_500, held_by: HeldBy::Recovery, trimmed: 2, overrun: 1 }
+fn tell_log_and_state(telemetry: &Telemetry) {
+    let held_by = HeldBy::Recovery;
+    telemetry.log_trimmed(&LogGauges { bytes: 1_000, oldest_ms: 2_500, held_by, trimmed: 2, overrun: 1 });
+    telemetry.log_scrubbed(4_000);
+    telemetry.log_damaged(1);
+    telemetry.state_rows(RowKind::ApiKey, 12);
 }
 
 #[test]
-fn how_the_log_is_kept_is_shown() {
+fn how_log_and_state_stand_is_shown() {
     let telemetry = telemetry();
-    telemetry.log_trimmed(&kept_log());
+    tell_log_and_state(&telemetry);
     let page = telemetry.render();
     for line in [
+        "clausum_log_scrubbed_bytes_total 4000",
+        "clausum_log_damaged_segments 1",
+        "clausum_state_rows{kind=\"api_key\"} 12",
         "clausum_log_bytes 1000",
         "clausum_log_oldest_seconds 2.5",
         "clausum_log_held{by=\"recovery\"} 1",

@@ -7,7 +7,7 @@ use crate::base::position::{Partition, Topic, TopicPartition};
 use crate::base::signal::Signal;
 use crate::domain::access::{Locale, Organization, OrganizationKind};
 use crate::log::memory::{Handle, MemoryLog, Producer};
-use crate::log::{Log, PollLimit, Reader, Stored};
+use crate::log::{Contents, Log, PollLimit, Reader, Stored};
 use crate::shard::effects::{DirectoryChange, Note, Reply};
 use crate::shard::engine::{Engines, SHIPPED_VERSION};
 use crate::store::memory::{Folder, Folders};

@@ -1,4 +1,4 @@
-//! Where the public test data is, and records for a private shard.
+//! Records for a private shard.
 
 use bytes::Bytes;
 use clausum::base::clock::{Clock, ManualClock};
@@ -9,29 +9,7 @@ use clausum::wire::header;
 use clausum::wire::record::Builder;
 use clausum::worker::Options;
 use clausum::worker::local::Local;
-use flate2::read::GzDecoder;
-use std::io::Read;
-use std::path::PathBuf;
 use std::sync::Arc;
-
-/// A file of the shared test data; none, said aloud, where it is absent.
-pub(crate) fn file(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("CLAUSUM_SHARED_DATA")
-        .map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
-    let path = folder.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("skipped: {} is absent", path.display());
-    None
-}
-
-pub(crate) fn unzipped(name: &str) -> Option<String> {
-    let mut text = String::new();
-    let zipped = std::fs::File::open(file(name)?).unwrap();
-    GzDecoder::new(zipped).read_to_string(&mut text).unwrap();
-    Some(text)
-}
 
 /// A private shard whose clock stands at `now`.
 pub(crate) fn local(now: i64, options: Options) -> (Local, Arc<ManualClock>) {

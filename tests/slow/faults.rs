@@ -4,7 +4,7 @@ use crate::data;
 use clausum::base::clock::{Clock, ManualClock};
 use clausum::base::position::{Offset, Partition, Topic, TopicPartition};
 use clausum::base::time::Ms;
-use clausum::log::{Log, PollLimit};
+use clausum::log::{Contents, PollLimit};
 use clausum::policy::Catalogue;
 use clausum::shard::engine::{Engine, Engines};
 use clausum::wire::envelope::RecordType;

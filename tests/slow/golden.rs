@@ -56,7 +56,7 @@ fn the_corpus_has_its_outputs() {
     let mut out = String::new();
     for topic in Topic::OUTPUTS {
         let of = TopicPartition::new(topic, Partition(0));
-        let mut reader = clausum::log::Log::reader(local.log(), of, Offset(0)).unwrap();
+        let mut reader = clausum::log::Contents::reader(local.log(), of, Offset(0)).unwrap();
         let all = reader.poll(PollLimit { records: usize::MAX, bytes: usize::MAX }).unwrap();
         all.iter().for_each(|record| render(&mut out, topic, record.offset, &record.content));
     }

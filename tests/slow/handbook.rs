@@ -1,6 +1,7 @@
 //! The 191,611 payments of the fraud detection handbook and the windows its authors published.
 
 use crate::data;
+use crate::shared;
 use clausum::base::time::Ms;
 use clausum::domain::decision::Flow;
 use clausum::wire::envelope::RecordType;
@@ -38,7 +39,7 @@ struct Payment {
 type Windows = [i64; 4];
 
 fn payments() -> Option<Vec<Payment>> {
-    let text = data::unzipped("handbook/transactions.csv.gz")?;
+    let text = shared::unzipped("handbook/transactions.csv.gz")?;
     let rows = text.lines().skip(1).map(|line| {
         let cells: Vec<i64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
         Payment {
@@ -53,7 +54,7 @@ fn payments() -> Option<Vec<Payment>> {
 
 /// The published windows, and which rows are tied with another of their customer in the same second.
 fn expected() -> Vec<(Windows, bool)> {
-    let text = data::unzipped("handbook/expected_windows.csv.gz").unwrap();
+    let text = shared::unzipped("handbook/expected_windows.csv.gz").unwrap();
     let rows = text.lines().skip(1).map(|line| {
         let cells: Vec<i64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
         ([cells[3], cells[4], cells[5], cells[6]], cells[15] == 1)

@@ -1,7 +1,7 @@
 //! The program from a person's hand: files of payments, bodies of every kind.
 
-use crate::data;
 use crate::server::{Server, binary};
+use crate::shared;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -11,7 +11,7 @@ fn run(arguments: &[&str]) -> Output {
 
 #[test]
 fn the_published_payments_are_decided_or_refused_with_a_reason() {
-    let Some(file) = data::file("aws-fraud-detector/transaction_data_2K_coldstart.csv") else { return };
+    let Some(file) = shared::file("aws-fraud-detector/transaction_data_2K_coldstart.csv") else { return };
     let map = "deploy/maps/aws-fraud-detector.yaml";
     let file = file.to_str().unwrap();
     let output = run(&["assess", file, "--map", map, "--local", "--event-time"]);
@@ -71,7 +71,7 @@ fn what_is_missing_or_in_the_wrong_place_is_bad_input_and_put_right_it_serves_ag
 
 #[test]
 fn every_body_of_the_parsing_suite_gets_an_answer() {
-    let Some(cases) = data::unzipped("json-parsing/cases.jsonl.gz") else { return };
+    let Some(cases) = shared::unzipped("json-parsing/cases.jsonl.gz") else { return };
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
     let mut client = server.connect().unwrap();

@@ -12,7 +12,7 @@ use clausum::base::position::{Offset, Partition, Topic, TopicPartition};
 use clausum::base::signal::Signal;
 use clausum::base::time::Ms;
 use clausum::log::embedded::{EmbeddedLog, Held, Options as LogOptions};
-use clausum::log::{Log, Mark, PollLimit, Reader, Readers};
+use clausum::log::{Contents, Log, Mark, PollLimit, Reader, Readers};
 use clausum::node::trim::{self, Trimmer};
 use clausum::policy::Catalogue;
 use clausum::shard::effects::Note;

@@ -1,6 +1,7 @@
 //! Files of requests, good and bad.
 
 use super::*;
+use crate::base::shared;
 use crate::cli::tests::run_line;
 use std::io::Cursor;
 
@@ -334,11 +335,7 @@ fn a_server_that_is_not_there_ends_with_1() {
 #[test]
 fn public_payments_of_another_author_all_go_through() {
     let root = Path::new(".");
-    let file = root.join("../shared/data/aws-fraud-detector/transaction_data_2K_coldstart.csv");
-    if !file.exists() {
-        eprintln!("skipped: {} is not there", file.display());
-        return;
-    }
+    let Some(file) = shared::file("aws-fraud-detector/transaction_data_2K_coldstart.csv") else { return };
     let map = root.join("deploy/maps/aws-fraud-detector.yaml");
     let (file, map) = (file.to_str().unwrap(), map.to_str().unwrap());
     let (exit, out, err) = run_line(&["assess", file, "--map", map, "--local", "--event-time"]);

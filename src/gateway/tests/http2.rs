@@ -222,13 +222,43 @@ async fn a_header_list_beyond_the_limit_is_refused_in_json() {
     peer.send(&head(1, END_STREAM, &block(("GET", "/health/livez"), &headers))).await;
     let (_, body) = peer.answer(1).await;
     assert!(body.contains("VALIDATION_ERROR") && body.contains("\"limit_bytes\":16384"), "{body}");
-    // Far beyond it the library refuses, without a word; the connection goes on.
+}
+
+#[tokio::test]
+async fn a_header_list_far_beyond_the_limit_is_refused_without_a_word() {
+    let site = Site::usual().await;
+    let mut peer = Peer::new(&site, &[]).await;
     let longer = "x".repeat(18_000);
-    peer.send(&head(3, END_STREAM, &block(("GET", "/health/livez"), &[("a", &longer), ("b", &longer)])))
+    peer.send(&head(1, END_STREAM, &block(("GET", "/health/livez"), &[("a", &longer), ("b", &longer)])))
         .await;
-    peer.until(|frame| frame.2 == 3).await;
-    peer.get(5, "/health/livez").await;
-    assert_eq!(peer.answer(5).await, (OK, "ok".to_owned()));
+    let refused = peer.until(|frame| frame.2 == 1).await;
+    assert_eq!((refused.0, refused.1 & END_STREAM), (HEADERS, END_STREAM), "an answer that has no body");
+    peer.get(3, "/health/livez").await;
+    assert_eq!(peer.answer(3).await, (OK, "ok".to_owned()), "the connection goes on");
+    // However much more there is, there is an end to it.
+    let fields: Vec<_> = (0..100).map(|_| ("a", &*longer)).collect();
+    peer.send(&head(5, END_STREAM, &block(("GET", "/health/livez"), &fields))).await;
+    let ended = peer.rest().await;
+    assert!(ended.iter().any(|frame| frame.farewell().is_some_and(|code| code != 0)), "{ended:?}");
+    goes_on(&site).await;
+}
+
+#[tokio::test]
+async fn a_client_is_told_the_status_of_a_header_list_far_beyond_the_limit() {
+    let site = Site::usual().await;
+    let io = hyper_util::rt::TokioIo::new(site.connect().await);
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    let driven = tokio::spawn(connection);
+    let long = "x".repeat(4_000);
+    let request = http::Request::get("http://x/health/livez");
+    let request = (0..9).fold(request, |request, number| request.header(format!("a{number}"), &long));
+    let body = http_body_util::Empty::<Bytes>::new();
+    let response =
+        timeout(PATIENCE, sender.send_request(request.body(body).unwrap())).await.unwrap().unwrap();
+    assert_eq!((response.status().as_u16(), response.headers().len()), (431, 0));
+    drop(sender);
+    driven.await.unwrap().unwrap();
 }
 
 #[tokio::test]

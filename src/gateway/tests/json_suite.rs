@@ -1,9 +1,7 @@
 //! The bodies of the JSON parsing suite, each against a running gateway.
 
 use super::*;
-use flate2::read::GzDecoder;
-use std::fs::File;
-use std::path::PathBuf;
+use crate::base::shared;
 
 #[tokio::test]
 async fn no_body_of_the_suite_stops_it() {
@@ -42,10 +40,7 @@ async fn no_body_of_the_suite_stops_it() {
 
 /// None where the suite is not at hand.
 fn cases() -> Option<Vec<serde_json::Value>> {
-    let data = std::env::var_os("CLAUSUM_SHARED_DATA").map(PathBuf::from);
-    let data = data.unwrap_or_else(|| PathBuf::from("../shared/data"));
-    let file = File::open(data.join("json-parsing/cases.jsonl.gz")).ok()?;
-    let text = std::io::read_to_string(GzDecoder::new(file)).unwrap();
+    let text = shared::unzipped("json-parsing/cases.jsonl.gz")?;
     Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 

@@ -21,7 +21,7 @@ use crate::base::signal::Signal;
 use crate::domain::access::{ApiKey, KeyState, KeyType, Locale, Organization, OrganizationKind, Permissions};
 use crate::gateway::{Callers, Directory, Gateway, Options, Partitions, Parts, Seen};
 use crate::log::memory::{MemoryLog, Producer};
-use crate::log::{Log, PollLimit, Stored};
+use crate::log::{Contents, Log, PollLimit, Stored};
 use crate::shard::effects::{DirectoryChange, Reply};
 use crate::telemetry::Telemetry;
 use crate::wire::envelope::Envelope;
@@ -30,7 +30,7 @@ use crate::worker::status::Phase;
 use crate::worker::{Directory as _, Replies};
 use bytes::Bytes;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -96,6 +96,7 @@ pub(super) struct Site {
     pub(super) callers: Arc<Callers>,
     pub(super) directory: Arc<Directory>,
     pub(super) telemetry: Arc<Telemetry>,
+    pub(super) damaged: Arc<AtomicU64>,
     stop: Option<oneshot::Sender<()>>,
     pub(super) served: Option<JoinHandle<()>>,
     shard: Arc<Shard>,
@@ -129,6 +130,7 @@ impl Site {
         let directory = Arc::new(Directory::new(PARTITIONS));
         (0..plan.opened).for_each(|partition| directory.opened(Partition(partition), vec![]));
         let telemetry = Arc::new(Telemetry::new("1.3.0", "test", []).unwrap());
+        let damaged = Arc::default();
         let parts = Parts {
             log: Arc::new(log.handle(GATEWAY)),
             clock,
@@ -136,6 +138,7 @@ impl Site {
             callers: Arc::clone(&callers),
             directory: Arc::clone(&directory),
             telemetry: Arc::clone(&telemetry),
+            damaged: Arc::clone(&damaged),
         };
         let gateway = Gateway::new(plan.options, parts);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -144,7 +147,8 @@ impl Site {
         let served =
             tokio::spawn(async move { gateway.serve(listener, async { drop(stopped.await) }).await });
         let shard = shard(&log, Arc::clone(&callers), plan.decide);
-        Self { address, log, callers, directory, telemetry, stop: Some(stop), served: Some(served), shard }
+        let (stop, served) = (Some(stop), Some(served));
+        Self { address, log, callers, directory, telemetry, damaged, stop, served, shard }
     }
 
     /// Makes an organization and a key of `kind`, changed by `change`; tells the key's text.

@@ -20,6 +20,18 @@ async fn health_has_three_questions() {
 }
 
 #[tokio::test]
+async fn a_damaged_log_is_degraded_and_ready() {
+    let site = Site::usual().await;
+    site.damaged.store(1, Ordering::Relaxed);
+    let health = site.get("/api/v1/health").await;
+    let body = health.json();
+    assert_eq!((health.status, &body["status"]), (200, &"degraded".into()));
+    assert_eq!(body["components"]["log"], "damaged");
+    assert_eq!(site.get("/health/readyz").await.status, 200);
+    assert_eq!(site.assess(&site.server_key(), BODY).await.status, 200);
+}
+
+#[tokio::test]
 async fn health_tells_what_is_wrong() {
     fn one(partition: Partition, phase: Phase, rest: Phase) -> Option<Seen> {
         Some(Seen { phase: if partition == Partition(0) { phase } else { rest }, ..RUNNING })

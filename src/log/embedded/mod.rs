@@ -14,25 +14,29 @@ mod queue;
 mod reader;
 mod recover;
 mod retain;
+mod scrub;
 mod segment;
 mod state;
 mod still;
 #[cfg(test)]
 pub(in crate::log) mod tests;
 mod verify;
+mod view;
 mod walk;
 mod writer;
 
 pub use open::Opened;
 pub use plan::Held;
 pub use retain::{Trim, Trimmed};
+pub use scrub::{Scrub, Scrubbed};
 pub use still::{Still, StillFile, StillReader};
 pub use verify::{Counts, Damage, Records, Report, scan, verify};
+pub use view::View;
 
 use crate::base::clock::Clock;
 use crate::base::position::{Offset, Partition, TopicPartition};
 use crate::base::signal::Signal;
-use crate::log::{AppendError, Assignment, Bounds, Done, Log, LogError, Membership, Reader};
+use crate::log::{AppendError, Assignment, Bounds, Contents, Done, Log, LogError, Membership, Reader};
 use bytes::Bytes;
 use disk::{Folder, Lock};
 use queue::{Queue, What, Work};
@@ -134,6 +138,16 @@ impl Drop for EmbeddedLog {
     }
 }
 
+impl Contents for EmbeddedLog {
+    fn bounds(&self, of: TopicPartition) -> Result<Bounds, LogError> {
+        Ok(self.shared.bounds(self.shared.slot_of(of)?))
+    }
+
+    fn reader(&self, of: TopicPartition, from: Offset) -> Result<Box<dyn Reader>, LogError> {
+        Ok(Box::new(reader::SlotReader::new(Arc::clone(&self.shared), of, from)?))
+    }
+}
+
 impl Log for EmbeddedLog {
     fn partitions(&self) -> u16 {
         self.shared.layout.partitions
@@ -148,14 +162,6 @@ impl Log for EmbeddedLog {
             return Err(AppendError::TooLarge);
         }
         self.queue.push(Work::new(slot, What::Records(records), done))
-    }
-
-    fn bounds(&self, of: TopicPartition) -> Result<Bounds, LogError> {
-        Ok(self.shared.bounds(self.shared.slot_of(of)?))
-    }
-
-    fn reader(&self, of: TopicPartition, from: Offset) -> Result<Box<dyn Reader>, LogError> {
-        Ok(Box::new(reader::SlotReader::new(Arc::clone(&self.shared), of, from)?))
     }
 
     fn subscribe(&self, of: TopicPartition, signal: &Arc<Signal>) {

@@ -2,16 +2,14 @@
 //! no lock, so it may also look at a log that is open; then what is being written may look torn.
 
 use super::disk::{Access, Disk, Folder};
-use super::format::{Head, Kind, Layout, META, segment_name};
-use super::open::{survey, without_unused};
-use super::reader::{SlotReader, missing};
+use super::format::{Head, Kind, Layout, META, segment_name, segment_number};
+use super::reader::missing;
 use super::recover::{self, Follow, SegmentFile};
-use super::segment::Segment;
-use super::state::Shared;
+use super::view::View;
 use super::walk::{Walk, damage, failed};
 use crate::base::position::{Offset, TopicPartition};
 use crate::base::time::Ms;
-use crate::log::{Bounds, LogError, PollLimit, Reader, Stored};
+use crate::log::{Bounds, Contents, LogError, PollLimit, Reader, Stored};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -113,6 +111,9 @@ pub(super) fn verify_on(disk: &dyn Disk) -> Result<Report, LogError> {
         }
         report.read_segment(disk, file, layout, newest)?;
     }
+    if let Ok(Some(now)) = recover::read_meta(disk, &names) {
+        report.forget_before(now.first);
+    }
     Ok(report)
 }
 
@@ -125,6 +126,11 @@ impl Report {
             self.damage.push(known);
         }
         Ok(())
+    }
+
+    /// What a running server trimmed while it was read is gone, not damaged.
+    fn forget_before(&mut self, first: u64) {
+        self.damage.retain(|damage| segment_number(&damage.file).is_none_or(|number| number >= first));
     }
 
     /// Reads a segment, going on behind what is damaged as soon as a frame holds again.
@@ -230,33 +236,16 @@ pub(super) fn scan_on(
     from: Option<Offset>,
     to: Option<Offset>,
 ) -> Result<Records, LogError> {
-    let names = disk.list().map_err(|error| failed(&disk.folder(), &error))?;
-    let meta = recover::read_meta(&*disk, &names)?;
-    let meta = meta.ok_or_else(|| damage(META.to_owned(), 0, "the file is missing"))?;
-    let layout = Layout::new(meta.partitions);
-    let (files, _) = without_unused(&*disk, survey(&*disk, &meta, &names)?)?;
-    let mut segments = Vec::new();
-    let mut ends = Vec::new();
-    for (place, file) in files.iter().enumerate() {
-        let (mut length, mut index) = (file.length, None);
-        if place + 1 == files.len() {
-            let tail = recover::read_tail(&*disk, file, layout, &[], true)?;
-            length = tail.length;
-            index = Some(tail.follow.index);
-            ends = tail.follow.next;
-        }
-        segments.push(Segment::new(file.header.clone(), layout.slots(), length, index));
-    }
-    let shared = Arc::new(Shared::new(disk, layout, segments, &ends));
-    let bounds = shared.bounds(shared.slot_of(of)?);
-    let reader = SlotReader::new(shared, of, from.unwrap_or(bounds.start))?;
+    let view = View::on(disk)?;
+    let bounds = view.bounds(of)?;
+    let reader = view.reader(of, from.unwrap_or(bounds.start))?;
     Ok(Records { reader, to: to.unwrap_or(bounds.end), read: Vec::new().into_iter(), ended: false })
 }
 
 /// Records of one topic-partition; ends behind the first error.
 #[derive(Debug)]
 pub struct Records {
-    reader: SlotReader,
+    reader: Box<dyn Reader>,
     to: Offset,
     read: std::vec::IntoIter<Stored>,
     ended: bool,
@@ -282,5 +271,19 @@ impl Iterator for Records {
         let next = next.filter(|next| next.as_ref().map_or(true, |stored| stored.offset < self.to));
         self.ended = !matches!(next, Some(Ok(_)));
         next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_trimmed_meanwhile_is_not_damaged() {
+        let damaged = |file: String| Damage { file, at: 0, what: "the segment is missing".to_owned() };
+        let all = [damaged(segment_name(1)), damaged(segment_name(2)), damaged(META.to_owned())];
+        let mut report = Report { damage: all.to_vec(), ..Report::default() };
+        report.forget_before(2);
+        assert_eq!(report.damage, all[1..]);
     }
 }

@@ -5,7 +5,7 @@ use super::{Inner, Producer};
 use crate::base::limits;
 use crate::base::position::{Offset, TopicPartition};
 use crate::base::signal::Signal;
-use crate::log::{AppendError, Bounds, Done, Log, LogError, Membership, PollLimit, Reader, Stored};
+use crate::log::{AppendError, Bounds, Contents, Done, Log, LogError, Membership, PollLimit, Reader, Stored};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -24,6 +24,24 @@ impl Handle {
     #[must_use]
     pub fn producer(&self) -> Producer {
         self.producer
+    }
+}
+
+impl Contents for Handle {
+    fn bounds(&self, of: TopicPartition) -> Result<Bounds, LogError> {
+        let state = self.inner.state();
+        if let Some(error) = state.unreadable.get(&self.producer) {
+            return Err(error.clone());
+        }
+        state.slots.get(&of).map(|slot| slot.bounds).ok_or(LogError::NoPartition(of))
+    }
+
+    fn reader(&self, of: TopicPartition, from: Offset) -> Result<Box<dyn Reader>, LogError> {
+        let bounds = self.bounds(of)?;
+        if from < bounds.start || from > bounds.end {
+            return Err(LogError::OutOfRange { wanted: from, bounds });
+        }
+        Ok(Box::new(MemoryReader { log: self.clone(), of, position: from }))
     }
 }
 
@@ -57,22 +75,6 @@ impl Log for Handle {
         drop(state);
         news.tell();
         Ok(())
-    }
-
-    fn bounds(&self, of: TopicPartition) -> Result<Bounds, LogError> {
-        let state = self.inner.state();
-        if let Some(error) = state.unreadable.get(&self.producer) {
-            return Err(error.clone());
-        }
-        state.slots.get(&of).map(|slot| slot.bounds).ok_or(LogError::NoPartition(of))
-    }
-
-    fn reader(&self, of: TopicPartition, from: Offset) -> Result<Box<dyn Reader>, LogError> {
-        let bounds = self.bounds(of)?;
-        if from < bounds.start || from > bounds.end {
-            return Err(LogError::OutOfRange { wanted: from, bounds });
-        }
-        Ok(Box::new(MemoryReader { log: self.clone(), of, position: from }))
     }
 
     fn subscribe(&self, of: TopicPartition, signal: &Arc<Signal>) {

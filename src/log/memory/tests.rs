@@ -4,7 +4,7 @@ use super::*;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::base::signal::Signal;
 use crate::log::conformance::{TestClock, append, clock, of, read_from};
-use crate::log::{AppendError, Appended, Assignment, Bounds, Log, LogError, PollLimit};
+use crate::log::{AppendError, Appended, Assignment, Bounds, Contents, Log, LogError, PollLimit};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 

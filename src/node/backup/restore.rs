@@ -7,7 +7,7 @@ use crate::base::clock::Clock;
 use crate::base::limits;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::log::embedded::{EmbeddedLog, Options};
-use crate::log::{AppendError, Log};
+use crate::log::{AppendError, Contents};
 use crate::node::data::{Data, write_secret};
 use crate::node::serve::Failure;
 use crate::wire::backup::{self, Backup, BackupFile};

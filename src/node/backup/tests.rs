@@ -9,7 +9,7 @@ use crate::base::hash::sha256;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::base::time::Ms;
 use crate::log::embedded::{EmbeddedLog, Options, Trim};
-use crate::log::{Bounds, Log, PollLimit};
+use crate::log::{Bounds, Contents, PollLimit};
 use crate::node::genesis;
 use crate::node::installation::{self, InstallationKey};
 use crate::wire::backup::{BOOTSTRAP, KEY, NAME};

@@ -61,6 +61,14 @@ impl Look {
         }
     }
 
+    /// Opens the store in `folder`; none if there is none.
+    ///
+    /// # Errors
+    /// It is damaged, or the file system failed.
+    pub fn find(folder: &Path, resources: &Resources, options: &Options) -> Result<Option<Self>, StoreError> {
+        if is_there(folder)? { Self::open(folder, resources, options).map(Some) } else { Ok(None) }
+    }
+
     /// The checkpoint in force, as it was written; none in an empty store.
     ///
     /// # Errors

@@ -2,9 +2,8 @@
 //! is refused with its place, and nothing of it stops the program.
 
 use super::{Faults, members, read};
+use crate::base::shared;
 use crate::domain::fault::{FieldCode, FieldFault};
-use std::io::Read;
-use std::path::PathBuf;
 
 members! {
     struct Nothing { no_such_member, }
@@ -16,15 +15,6 @@ fn fault(body: &[u8]) -> Option<FieldFault> {
     read(body, &mut faults, |members: &Nothing<'_>, _| assert!(!members.no_such_member.is_null()));
     assert!(faults.total() <= 1);
     faults.into_vec().pop()
-}
-
-fn cases() -> Option<String> {
-    let shared = std::env::var_os("CLAUSUM_SHARED_DATA")
-        .map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
-    let packed = std::fs::read(shared.join("json-parsing/cases.jsonl.gz")).ok()?;
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
-    Some(text)
 }
 
 fn base64(text: &str) -> Vec<u8> {
@@ -53,10 +43,7 @@ fn base64(text: &str) -> Vec<u8> {
 #[test]
 fn the_parsing_suite() {
     assert_eq!(base64("WzEsMl0="), b"[1,2]");
-    let Some(cases) = cases() else {
-        println!("skipped: the parsing suite is not there; CLAUSUM_SHARED_DATA names its folder");
-        return;
-    };
+    let Some(cases) = shared::unzipped("json-parsing/cases.jsonl.gz") else { return };
     let mut seen = [0; 3];
     for line in cases.lines() {
         let case: serde_json::Value = serde_json::from_str(line).unwrap();

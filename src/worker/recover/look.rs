@@ -4,20 +4,20 @@ use super::Candidate;
 use crate::base::hash::{Digest256, crc32, sha256};
 use crate::base::limits;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
-use crate::log::{Bounds, Log, LogError, PollLimit, Stored};
+use crate::log::{Bounds, Contents, LogError, PollLimit, Stored};
 use crate::wire::envelope::{Envelope, RecordType};
 use crate::wire::internal::{self, Genesis};
 use crate::wire::record::Content;
 use crate::worker::checkpoint::Meta;
 
 /// What the requests topic holds.
-pub(in crate::worker) fn bounds(log: &dyn Log, partition: Partition) -> Result<Bounds, LogError> {
+pub(in crate::worker) fn bounds(log: &dyn Contents, partition: Partition) -> Result<Bounds, LogError> {
     log.bounds(TopicPartition::new(Topic::Requests, partition))
 }
 
 /// The genesis, if it is near the start of what the requests topic holds.
 pub(in crate::worker) fn genesis(
-    log: &dyn Log,
+    log: &dyn Contents,
     partition: Partition,
 ) -> Result<Option<(Offset, Digest256)>, LogError> {
     find_genesis(log, TopicPartition::new(Topic::Requests, partition), bounds(log, partition)?)
@@ -25,7 +25,7 @@ pub(in crate::worker) fn genesis(
 
 /// A checkpoint with what the log holds where it stands. What the log no longer holds is none.
 pub(in crate::worker) fn candidate(
-    log: &dyn Log,
+    log: &dyn Contents,
     partition: Partition,
     meta: Meta,
 ) -> Result<Candidate, LogError> {
@@ -49,7 +49,7 @@ pub(in crate::worker) fn candidate(
 
 /// The record at exactly this offset, if the log holds it.
 fn record_at(
-    log: &dyn Log,
+    log: &dyn Contents,
     of: TopicPartition,
     bounds: Bounds,
     at: Offset,
@@ -65,7 +65,7 @@ fn record_at(
 /// The first genesis record near the log's start; what stands before it are dead letters and few, among
 /// them what is called a genesis and cannot be read as one.
 fn find_genesis(
-    log: &dyn Log,
+    log: &dyn Contents,
     requests: TopicPartition,
     bounds: Bounds,
 ) -> Result<Option<(Offset, Digest256)>, LogError> {

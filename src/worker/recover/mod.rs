@@ -1,5 +1,6 @@
 //! Recovery: what was found decides what is done, in a pure function; then it is done. [`look`] finds,
-//! [`tails`] reads what the log holds of a shard's outputs.
+//! [`tails`] reads what the log holds of a shard's outputs, [`misses`] tells what a checkpoint and a log
+//! disagree on.
 //!
 //! A partition begins from the newest by position of its own checkpoint and the snapshots, as long as the
 //! log holds its record; else from the start of a log that is whole; else not at all, and everything that was
@@ -7,9 +8,12 @@
 //! is no reason to take an older one: the log lost or changed what was decided on, and that is for a person.
 
 pub(super) mod look;
+mod standing;
 pub(super) mod tails;
 #[cfg(test)]
 mod tests;
+
+pub use standing::{Miss, misses};
 
 use crate::base::hash::Digest256;
 use crate::base::position::Offset;

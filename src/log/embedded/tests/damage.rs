@@ -9,7 +9,7 @@ use crate::log::embedded::format::{META, segment_name};
 use crate::log::embedded::open::{Opened, open};
 use crate::log::embedded::verify::{Report, scan_on, verify_on};
 use crate::log::embedded::{EmbeddedLog, Options};
-use crate::log::{Log, LogError, PollLimit};
+use crate::log::{Contents, LogError, PollLimit};
 use std::sync::Arc;
 
 const LAST: TopicPartition = TopicPartition::new(Topic::Requests, crate::base::position::Partition(1));

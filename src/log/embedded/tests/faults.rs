@@ -5,7 +5,7 @@ use super::{open_on, options};
 use crate::base::position::{Offset, Topic};
 use crate::log::conformance::{answer, append, clock, of, read_from};
 use crate::log::embedded::{EmbeddedLog, Options};
-use crate::log::{AppendError, Log, PollLimit};
+use crate::log::{AppendError, Contents, Log, PollLimit};
 use bytes::Bytes;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;

@@ -6,7 +6,7 @@ use crate::base::signal::Signal;
 use crate::log::conformance::{answer, append, clock, of, read_from};
 use crate::log::embedded::format::segment_name;
 use crate::log::embedded::{EmbeddedLog, Held, Options, Trim, scan, verify};
-use crate::log::{Assignment, Bounds, Log, LogError, PollLimit, Readers, Stored};
+use crate::log::{Assignment, Bounds, Contents, Log, LogError, PollLimit, Readers, Stored};
 use bytes::Bytes;
 use std::fs;
 use std::path::Path;
