@@ -10,7 +10,7 @@ STEP := deploy/step.sh
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help bootstrap build demo test slow planted damage bench day flame fmt lint
+.PHONY: help bootstrap build demo test slow planted damage upgrade bench day flame fmt lint
 
 help:
 	@echo 'make demo    build, start a server with seeded traffic, show its decisions (Ctrl-C stops it)'
@@ -18,6 +18,7 @@ help:
 	@echo 'make slow    the tests of the real binary in their long form'
 	@echo 'make planted bugs planted on purpose, one after the other: the simulation must see each'
 	@echo 'make damage  thousands of harmed files: each recovered from, or named and refused'
+	@echo 'make upgrade what the programs of earlier commits wrote, gone on with by that of today (needs the history)'
 	@echo 'make bench   measure; every bench prints a digest of what it computed'
 	@echo 'make flame   record where a server under load spends its time, into flame.svg (needs perf and inferno)'
 	@echo 'make day     a day of load in minutes, with all that expires in it; draws docs/day.svg'
@@ -50,6 +51,9 @@ slow: build
 
 damage: build
 	@CLAUSUM_DAMAGE=$${CLAUSUM_DAMAGE:-3000} $(STEP) 'damage' cargo test --locked --test slow damage -- --nocapture
+
+upgrade: build
+	@$(STEP) 'upgrade' deploy/upgrade.py
 
 planted: bootstrap
 	@$(STEP) 'planted bugs' deploy/planted.py

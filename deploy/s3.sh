@@ -20,4 +20,21 @@ if [ ! -x "$venv/bin/moto_server" ]; then
     python3 -m venv "$venv" >&2 || exit 77
     "$venv/bin/pip" install --quiet --disable-pip-version-check 'moto[server]==5.2.*' >&2 || exit 77
 fi
-exec "$venv/bin/moto_server" -H 127.0.0.1 -p "$1"
+# Of two conditional puts at once moto may let both through: it looks, and then it puts. Here each has its turn.
+exec "$venv/bin/python" - "$1" <<'END'
+import sys
+import threading
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+
+moto, turn = DomainDispatcherApplication(create_backend_app), threading.Lock()
+
+
+def serve(environ, start_response):
+    with turn:
+        return moto(environ, start_response)
+
+
+run_simple("127.0.0.1", int(sys.argv[1]), serve, threaded=True)
+END

@@ -133,7 +133,15 @@ mod tests {
     #[test]
     fn what_is_derived_differs_by_purpose_and_never_changes() {
         let key = InstallationKey([7; 32]);
-        assert_eq!(key.id(), InstallationKey([7; 32]).id());
+        assert_eq!(key.id(), "ca60de3e-9d8e-47e4-b5aa-e91e58c4c048");
+        assert_eq!(
+            Digest256(key.derive("a")).to_string(),
+            "dedb5bcb1335b0e2f5cffc1e2a8281750290cd0ea7f6532fc3e059849779e109"
+        );
+        assert_eq!(
+            key.digest().to_string(),
+            "4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0"
+        );
         assert_ne!(key.derive("a"), key.derive("b"));
         assert!(!format!("{key:?}").contains('7'));
     }

@@ -15,6 +15,9 @@ macro_rules! types {
         pub enum RecordType { $($(#[$doc])* $variant,)* }
 
         impl RecordType {
+            /// Every type.
+            pub const ALL: &[RecordType] = &[$(RecordType::$variant,)*];
+
             /// As `ce_type` says it.
             #[must_use]
             pub const fn text(self) -> &'static str {

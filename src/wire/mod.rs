@@ -18,3 +18,5 @@ pub mod json;
 pub mod manifest;
 pub mod metadata;
 pub mod record;
+#[cfg(test)]
+mod samples;

@@ -158,9 +158,11 @@ mod tests {
     use crate::base::time::Ms;
     use crate::shard::core::{Applied, GenesisMark};
 
-    #[test]
-    fn a_checkpoint_is_read_back() {
-        let meta = Meta {
+    /// Version and text of each form ever written; never changed.
+    const SAMPLES: &str = include_str!("checkpoint.samples.txt");
+
+    fn sample() -> Meta {
+        Meta {
             core: Core {
                 genesis: Some(GenesisMark { offset: Offset(0), digest: sha256(b"g") }),
                 applied: Some(Applied { offset: Offset(9), checksum: 7 }),
@@ -174,9 +176,27 @@ mod tests {
                 None,
                 None,
             ],
-        };
-        let bytes = meta.encode();
-        assert_eq!(Meta::decode(&bytes), Ok(meta));
+        }
+    }
+
+    #[test]
+    fn every_form_ever_written_is_read() {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let mut lines = SAMPLES.lines().filter(|line| !line.starts_with('#'));
+        let written = format!("Checkpoint {VERSION} {}", hex(&sample().encode()));
+        assert_eq!(
+            (lines.next(), lines.next()),
+            (Some(&*written), None),
+            "what is written is the newest form"
+        );
+        let text = written.rsplit(' ').next().unwrap();
+        let bytes = (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap());
+        assert_eq!(Meta::decode(&bytes.collect::<Vec<_>>()), Ok(sample()));
+    }
+
+    #[test]
+    fn a_cut_checkpoint_is_refused() {
+        let bytes = sample().encode();
         for end in 0..bytes.len() {
             assert!(Meta::decode(&bytes[..end]).is_err(), "cut at {end}");
         }

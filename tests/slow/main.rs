@@ -11,6 +11,7 @@
 )]
 
 mod backup;
+mod bucket;
 mod crowd;
 mod damage;
 mod data;

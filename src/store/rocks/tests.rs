@@ -15,6 +15,36 @@ fn open(folder: &Path) -> Result<RocksStore, StoreError> {
     RocksStore::open(folder, &Resources::default(), &uncompacted())
 }
 
+/// What lies in the database itself, read without this program's own reading.
+fn raw(folder: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let db = DB::open_for_read_only(&rocksdb::Options::default(), folder, false).unwrap();
+    let rows = db.iterator(IteratorMode::Start).map(|row| row.unwrap());
+    rows.map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
+}
+
+#[test]
+fn rows_and_checkpoint_lie_where_they_ever_did() {
+    let sample = [(b"\x00".to_vec(), b"\x01cp".to_vec()), (b"\x01k".to_vec(), b"v".to_vec())];
+    let (here, there) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let store = open(here.path()).unwrap();
+    store.commit(vec![Write { key: b"k".to_vec(), value: Some(b"v".to_vec()) }], b"cp").unwrap();
+    drop(store);
+    assert_eq!(raw(here.path()), sample, "what is written");
+
+    let db = DB::open_default(there.path()).unwrap();
+    sample.iter().for_each(|(key, value)| db.put(key, value).unwrap());
+    drop(db);
+    let store = open(there.path()).unwrap();
+    assert_eq!(store.checkpoint(), Ok(Some(b"cp".to_vec())));
+    assert_eq!(store.read(&[b"k".to_vec()]), Ok(vec![Some(b"v".to_vec())]));
+    drop(store);
+    let db = DB::open_default(there.path()).unwrap();
+    db.put(b"\x00", b"\x02cp").unwrap();
+    drop(db);
+    let error = open(there.path()).unwrap().checkpoint().unwrap_err();
+    assert!(error.to_string().contains("the checkpoint is of no known version"), "{error}");
+}
+
 fn key(n: u16) -> Vec<u8> {
     n.to_be_bytes().to_vec()
 }

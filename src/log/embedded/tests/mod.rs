@@ -4,6 +4,7 @@ mod damage;
 pub(in crate::log) mod disk;
 mod faults;
 mod folder;
+mod sample;
 
 use super::open::{Opened, open};
 use super::*;
