@@ -79,7 +79,7 @@ impl Heads {
         let mut heads = Vec::with_capacity(entities.len());
         for entity in entities {
             let head = working.get::<Head>(&event.head(*entity))?;
-            let mut head = head.cloned().unwrap_or_default();
+            let mut head = head.map(Head::to_change).unwrap_or_default();
             let gone = head.prune(horizon(entity.kind));
             heads.push(Taken { entity: *entity, head, gone });
         }

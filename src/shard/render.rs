@@ -15,10 +15,13 @@ pub(super) struct Bodies {
     shared: usize,
 }
 
+/// What a decision's body seldom goes beyond.
+const USUAL_BYTES: usize = 2_560;
+
 impl Bodies {
     pub(super) fn of(row: &DecisionRow, policy: &Policy) -> Self {
         let mut shared = 0;
-        let topic = json::object(|body| {
+        let topic = json::object_of(USUAL_BYTES, |body| {
             put_decision(body, row, policy);
             shared = body.written();
             body.object("record", |record| put_record(record, row));

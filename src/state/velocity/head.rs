@@ -106,6 +106,12 @@ impl PartialEq for Head {
 }
 
 impl Head {
+    /// A copy to be changed, with room for what comes.
+    #[must_use]
+    pub fn to_change(&self) -> Self {
+        Self { pages: Arc::clone(&self.pages), tail: self.tail.with_room(), memo: self.memo.clone(), ..*self }
+    }
+
     /// Time of the earliest event, if there is any.
     #[must_use]
     pub fn first(&self) -> Option<Ms> {

@@ -23,4 +23,4 @@ pub use fill::{Members, read};
 pub use number::{spell_numbers, whole_number};
 pub use text::Text;
 pub use value::Value;
-pub use writer::{Array, Object, array, object};
+pub use writer::{Array, Object, array, object, object_of};

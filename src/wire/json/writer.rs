@@ -6,7 +6,12 @@ use std::fmt::{self, Display, Write};
 
 /// The text of an object with the members `put` puts.
 pub fn object(put: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
-    let mut out = Vec::with_capacity(512);
+    object_of(512, put)
+}
+
+/// The same, of a text that has seldom more than so many bytes.
+pub fn object_of(bytes: usize, put: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes);
     write_object(&mut out, put);
     out
 }
@@ -158,7 +163,7 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
 fn write_shown(out: &mut Vec<u8>, what: impl Display) {
     out.push(b'"');
     // Writing to a vector cannot fail, and what fails to show itself ends where it failed.
-    drop(write!(Escaped(out), "{what}"));
+    write!(Escaped(out), "{what}").unwrap_or_default();
     out.push(b'"');
 }
 

@@ -163,19 +163,19 @@ fn a_trim_that_a_crash_stopped_is_finished() {
         answer(&append(&log, at, &[&[n; 100]])).unwrap();
     }
     let copy = TempDir::new().unwrap();
-    for entry in std::fs::read_dir(folder.path()).unwrap() {
+    for entry in fs::read_dir(folder.path()).unwrap() {
         let path = entry.unwrap().path();
-        std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+        fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
     }
     log.trim(&but_for(&[(at, 6)])).unwrap();
     let start = log.bounds(at).unwrap().start;
     // The files are still there, but the log no longer counts on them.
-    std::fs::copy(folder.path().join("log.meta"), copy.path().join("log.meta")).unwrap();
-    std::fs::write(copy.path().join("00000000000000000099.segment.new"), b"unfinished").unwrap();
+    fs::copy(folder.path().join("log.meta"), copy.path().join("log.meta")).unwrap();
+    fs::write(copy.path().join("00000000000000000099.segment.new"), b"unfinished").unwrap();
     assert_eq!(verify(copy.path()).unwrap().damage, []);
     let reopened = open(copy.path(), 300).unwrap();
     assert_eq!(reopened.bounds(at).unwrap().start, start);
-    let count = |folder: &TempDir| std::fs::read_dir(folder.path()).unwrap().count();
+    let count = |folder: &TempDir| fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(count(&copy), count(&folder));
 }
 
@@ -297,7 +297,7 @@ fn measure_appends() {
 /// Writes a still log into a folder.
 fn put(still: &crate::log::embedded::Still, folder: &Path) {
     for file in still.files() {
-        let mut out = std::fs::File::create(folder.join(file.name())).unwrap();
+        let mut out = fs::File::create(folder.join(file.name())).unwrap();
         assert_eq!(std::io::copy(&mut file.reader(), &mut out).unwrap(), file.bytes());
     }
 }
