@@ -10,7 +10,7 @@ STEP := deploy/step.sh
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help bootstrap build demo test slow planted damage upgrade bench day flame fmt lint
+.PHONY: help bootstrap build demo test slow planted damage upgrade bench day recover flame fmt lint
 
 help:
 	@echo 'make demo    build, start a server with seeded traffic, show its decisions (Ctrl-C stops it)'
@@ -21,6 +21,7 @@ help:
 	@echo 'make upgrade what the programs of earlier commits wrote, gone on with by that of today (needs the history)'
 	@echo 'make bench   measure; every bench prints a digest of what it computed'
 	@echo 'make flame   record where a server under load spends its time, into flame.svg (needs perf and inferno)'
+	@echo 'make recover kill a server with a gigabyte of state: how long until it decides again, and where the time goes'
 	@echo 'make day     a day of load in minutes, with all that expires in it; draws docs/day.svg'
 	@echo 'make fmt     format the sources'
 	@echo 'make lint    clippy, warnings as errors'
@@ -63,6 +64,9 @@ bench: bootstrap
 
 flame: build
 	@deploy/flame.sh "$(CARGO_TARGET_DIR)/debug/clausum" flame.svg
+
+recover: build
+	@deploy/recovery.py "$(CARGO_TARGET_DIR)/debug/clausum"
 
 day: bootstrap
 	@CLAUSUM_DAY_FOLDER="$(CURDIR)/docs" $(STEP) 'a day' cargo bench --locked --profile dev --bench bench -- day

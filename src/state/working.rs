@@ -14,8 +14,14 @@ use crate::state::key::{Key, Kind};
 use crate::state::retention::Retention;
 use crate::state::row::{FromRow, Row};
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+
+/// Rows looked at in a turn to find some to forget, for each that came since the last, and besides. A turn
+/// never goes through all of them: those who wait for its decisions would wait for that.
+const LOOKS_EACH: usize = 4;
+const LOOKS: usize = 64;
 
 /// Why a row cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +58,11 @@ pub struct Frozen {
     pub rows: Vec<(Key, Option<Arc<Row>>)>,
 }
 
+/// Whether rows of a kind are written once and seldom read, so that they stay only until the store has them.
+const fn is_passing(kind: Kind) -> bool {
+    matches!(kind, Kind::Event | Kind::Decision)
+}
+
 #[derive(Debug, Clone)]
 struct Slot {
     row: Option<Arc<Row>>,
@@ -71,6 +82,11 @@ pub struct WorkingSet {
     /// Keys that became dirty in this generation; some twice, some rolled back since.
     dirty: Vec<Key>,
     journal: Vec<(Key, Option<Slot>)>,
+    /// Rows in the order in which they are looked at to be forgotten, with the turn since which they were not
+    /// looked at. Some are gone already.
+    queue: VecDeque<(Key, u64)>,
+    /// Rows that came since the last turn.
+    came: usize,
     generation: u64,
     turn: u64,
 }
@@ -91,6 +107,8 @@ impl WorkingSet {
             slots: Map::default(),
             dirty: Vec::new(),
             journal: Vec::new(),
+            queue: VecDeque::new(),
+            came: 0,
             generation: 1,
             turn: 0,
         }
@@ -147,6 +165,9 @@ impl WorkingSet {
         if before.as_ref().is_none_or(|slot| slot.dirty != Some(self.generation)) {
             self.dirty.push(key);
         }
+        if before.is_none() && !is_passing(key.kind()) {
+            self.enqueue(key);
+        }
         self.journal.push((key, before));
     }
 
@@ -181,7 +202,13 @@ impl WorkingSet {
             None => None,
         };
         self.slots.insert(key, Slot { row, dirty: None, used: Cell::new(self.turn) });
+        self.enqueue(key);
         Ok(())
+    }
+
+    fn enqueue(&mut self, key: Key) {
+        self.queue.push_back((key, self.turn));
+        self.came += 1;
     }
 
     /// Takes a picture of the rows changed since the last one. They stay here until
@@ -204,10 +231,10 @@ impl WorkingSet {
                 && slot.dirty.is_some_and(|dirty| dirty <= generation)
             {
                 slot.dirty = None;
-                // What is written once and read seldom only takes the place of what is read with each event.
-                // A page that was taken away is never asked for again.
+                // What passes only takes the place of what is read with each event; a page that was taken away
+                // is never asked for again.
                 let is_gone = || slot.row.is_none() && key.kind() == Kind::Page;
-                if matches!(key.kind(), Kind::Event | Kind::Decision) || is_gone() {
+                if is_passing(key.kind()) || is_gone() {
                     self.slots.remove(key);
                 }
             }
@@ -232,16 +259,26 @@ impl WorkingSet {
         self.slots.is_empty()
     }
 
-    /// Begins a turn; if there are more than `limit` rows, those are forgotten that the store holds and
-    /// that the last turns did not use.
+    /// Begins a turn; while there are more than `limit` rows, some are forgotten that the store holds and that
+    /// were not used since they were looked at last. What the last turn read, this one may need, and keeps.
     pub fn begin_turn(&mut self, limit: usize) {
         self.turn += 1;
-        let mut keep_turns = 1 << 16;
-        while self.slots.len() > limit && keep_turns > 1 {
-            keep_turns >>= 4;
-            // What the last turn read, this one may need: without it nothing would ever be at hand.
-            let oldest = self.turn.saturating_sub(keep_turns);
-            self.slots.retain(|_, slot| slot.dirty.is_some() || slot.used.get() >= oldest);
+        let looks = LOOKS + LOOKS_EACH * std::mem::take(&mut self.came);
+        for _ in 0..looks.min(self.queue.len()) {
+            // Of those that are gone there are never more than of those that are there.
+            if self.slots.len() <= limit && self.queue.len() <= 2 * self.slots.len() + LOOKS {
+                return;
+            }
+            let Some((key, looked)) = self.queue.pop_front() else { return };
+            let Some(slot) = self.slots.get(&key) else { continue };
+            let used = slot.used.get();
+            if self.slots.len() <= limit || slot.dirty.is_some() || used + 1 >= self.turn {
+                self.queue.push_back((key, looked));
+            } else if used > looked {
+                self.queue.push_back((key, self.turn));
+            } else {
+                self.slots.remove(&key);
+            }
         }
     }
 
@@ -319,6 +356,28 @@ mod tests {
         set.persisted(&[KEY], frozen.generation);
         set.begin_turn(0);
         assert!(!set.knows(&KEY));
+    }
+
+    #[test]
+    fn a_turn_forgets_few_and_never_what_is_in_use() {
+        let session = |number: u32| Key::Session(ORG, Flow::Payin, Hash128(u128::from(number).to_be_bytes()));
+        let mut set = WorkingSet::default();
+        (0..1_000).for_each(|number| set.load(session(number), None).unwrap());
+        set.begin_turn(usize::MAX);
+        let mut sizes = vec![set.len()];
+        while set.len() > 1 {
+            assert_eq!(set.get::<crate::state::session::SessionRow>(&session(7)), Ok(None));
+            set.begin_turn(0);
+            sizes.push(set.len());
+            assert!(sizes.len() < 100, "{sizes:?}");
+        }
+        assert!(set.knows(&session(7)), "every turn used it");
+        assert!(sizes.windows(2).all(|pair| pair[0] - pair[1] <= LOOKS), "{sizes:?}");
+        for turn in 1..50 {
+            (0..1_000).for_each(|number| set.load(session(turn * 1_000 + number), None).unwrap());
+            set.begin_turn(500);
+            assert!(set.len() <= 3_000, "rows that come fast go as fast: {}", set.len());
+        }
     }
 
     #[test]

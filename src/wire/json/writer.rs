@@ -31,6 +31,8 @@ pub struct Object<'o> {
 }
 
 impl Object<'_> {
+    /// Inlined, as what puts members is: that a name is plain is then seen when the program is built.
+    #[inline]
     fn name(&mut self, name: &str) -> &mut Vec<u8> {
         if !self.empty {
             self.out.push(b',');
@@ -48,11 +50,13 @@ impl Object<'_> {
     }
 
     /// A string.
+    #[inline]
     pub fn text(&mut self, name: &str, text: &str) {
         write_text(self.name(name), text);
     }
 
     /// A string, if there is one.
+    #[inline]
     pub fn optional(&mut self, name: &str, text: Option<&str>) {
         if let Some(text) = text {
             self.text(name, text);
@@ -60,11 +64,13 @@ impl Object<'_> {
     }
 
     /// A string, as something is shown: without making it first.
+    #[inline]
     pub fn shown(&mut self, name: &str, what: impl Display) {
         write_shown(self.name(name), what);
     }
 
     /// A whole number.
+    #[inline]
     pub fn integer(&mut self, name: &str, number: i64) {
         write_integer(self.name(name), number);
     }
@@ -75,11 +81,13 @@ impl Object<'_> {
     }
 
     /// `true` or `false`.
+    #[inline]
     pub fn flag(&mut self, name: &str, flag: bool) {
         self.name(name).extend_from_slice(if flag { b"true" } else { b"false" });
     }
 
     /// `null`.
+    #[inline]
     pub fn null(&mut self, name: &str) {
         self.name(name).extend_from_slice(b"null");
     }
@@ -153,6 +161,7 @@ fn write_integer(out: &mut Vec<u8>, number: i64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
+#[inline]
 fn write_text(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
     out.push(b'"');
@@ -193,6 +202,7 @@ const fn has_special(bytes: [u8; 8]) -> bool {
 }
 
 /// Nearly every text is written as it is.
+#[inline]
 fn write_escaped(out: &mut Vec<u8>, text: &str) {
     let (words, rest) = text.as_bytes().as_chunks::<8>();
     if words.iter().any(|word| has_special(*word)) || rest.iter().any(|byte| is_special(*byte)) {
