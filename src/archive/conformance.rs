@@ -53,6 +53,7 @@ fn small_objects(archive: &dyn Archive) -> Check {
         ensure(archive.get(name, 7), &Ok(Bytes::from_static(content)), "an object is as it was put last")?;
     }
     archive.put(name, Bytes::from_static(b"too long")).map_err(told)?;
+    ensure(archive.is_empty(), &Ok(false), "there is an object")?;
     let too_large = ArchiveError::TooLarge { name: name.to_owned(), limit: 7 };
     ensure(archive.get(name, 7), &Err(too_large), "more than is asked for")?;
     archive.delete(name).map_err(told)?;

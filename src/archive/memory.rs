@@ -243,6 +243,10 @@ impl Archive for Handle {
         Ok(from.map(|(name, (content, at))| object(name, content, *at)).collect())
     }
 
+    fn is_empty(&self) -> Result<bool, ArchiveError> {
+        Ok(self.state()?.objects.is_empty())
+    }
+
     fn delete(&self, name: &str) -> Result<(), ArchiveError> {
         check_name(name)?;
         self.write(Late::Delete(name.to_owned())).map(|_| ())

@@ -122,6 +122,12 @@ pub trait Archive: Send + Sync + fmt::Debug {
     /// See [`ArchiveError`].
     fn list(&self, prefix: &str) -> Result<Vec<Object>, ArchiveError>;
 
+    /// Whether there is no object at all.
+    ///
+    /// # Errors
+    /// See [`ArchiveError`].
+    fn is_empty(&self) -> Result<bool, ArchiveError>;
+
     /// Removes an object; one that is not there is removed already.
     ///
     /// # Errors

@@ -54,11 +54,19 @@ pub(super) fn take(arguments: &Backup, place: &Place, shell: &mut Shell) -> Resu
     if arguments.json {
         shell.json(&json!(shown))?;
     } else {
-        let BackupShown { to, taken_at, files, bytes } = shown;
+        let BackupShown { to, taken_at, files, bytes, .. } = &shown;
         shell.line(&format!("{to}: {files} files, {bytes} bytes, as it stood at {taken_at}"))?;
         shell.line("the installation's key is among them: guard it as the data folder")?;
     }
-    Ok(Exit::Done)
+    Ok(checked(&shown.damaged, shell))
+}
+
+/// A copy of a damaged log is made, and told as what it is.
+fn checked(damaged: &[String], shell: &mut Shell) -> Exit {
+    for what in damaged {
+        shell.note(&format!("clausum: the log is damaged, here and there: {what}"));
+    }
+    if damaged.is_empty() { Exit::Done } else { Exit::Checks }
 }
 
 pub(super) fn restore(arguments: &Restore, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
@@ -77,15 +85,17 @@ pub(super) fn restore(arguments: &Restore, place: &Place, shell: &mut Shell) -> 
     if arguments.json {
         let next: Vec<_> =
             restored.next.iter().map(|(of, next)| json!({"of": of.to_string(), "next": next.0})).collect();
+        let damaged = &restored.damaged;
         shell.json(
-            &json!({"data": data, "taken_at": taken_at, "files": files, "bytes": bytes, "next": next}),
+            &json!({"data": data, "taken_at": taken_at, "files": files, "bytes": bytes, "next": next,
+            "damaged": damaged}),
         )?;
     } else {
         shell.line(&format!("{data}: {files} files, {bytes} bytes, as it stood at {taken_at}"))?;
         shell
             .line(&format!("`clausum serve --data {data}` goes on from there; no position is used twice"))?;
     }
-    Ok(Exit::Done)
+    Ok(checked(&restored.damaged, shell))
 }
 
 fn tell(copied: &Copied, shell: &mut Shell) {

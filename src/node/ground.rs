@@ -13,6 +13,7 @@ use crate::node::{bootstrap, genesis};
 use crate::shard::engine::Engines;
 use crate::store::Stores;
 use crate::store::rocks::{self, Resources, RocksStores};
+use crate::wire::backup;
 use crate::wire::bootstrap::Bootstrap;
 use crate::worker::sieve::sieve;
 use std::fs::File;
@@ -56,6 +57,7 @@ impl Ground {
         variables: &Variables,
     ) -> Result<Self, Failure> {
         let data = Data::new(config.data.clone());
+        refuse_what_is_none(&data)?;
         data.create().map_err(|error| Failure::Input(format!("{}: {error}", data.path().display())))?;
         let resources = Resources::default();
         let lock = data.lock().map_err(|error| Failure::Input(error.to_string()))?;
@@ -89,4 +91,23 @@ impl Ground {
         let variables = variables.clone();
         Ok(Self { data, bootstrap, key, log, engines, stores, archive, variables, _lock: lock })
     }
+}
+
+/// Refuses, before anything is made in it, a folder that holds a backup, whose records another installation may
+/// have gone on behind, and one whose states have lost their log.
+fn refuse_what_is_none(data: &Data) -> Result<(), Failure> {
+    let folder = data.path().display();
+    if data.path().join(backup::NAME).exists() {
+        let why = "holds a backup, and is none to be served: `clausum restore --from` brings it into another folder";
+        return Err(Failure::Input(format!("{folder} {why}")));
+    }
+    let has_log = std::fs::read_dir(data.log()).is_ok_and(|mut files| files.next().is_some());
+    let states = data.partitions().unwrap_or_default();
+    if let Some(state) = states.first().filter(|_| !has_log) {
+        let (log, state) = (data.log(), data.state(*state));
+        let (log, state) = (log.display(), state.display());
+        let why = format!("{log} is missing, and {state} stands on it: put it back, or restore a backup");
+        return Err(Failure::Input(why));
+    }
+    Ok(())
 }

@@ -332,6 +332,8 @@ pub struct BackupShown {
     pub files: u64,
     /// Bytes of them.
     pub bytes: u64,
+    /// What is damaged in the log, and is so in the backup.
+    pub damaged: Vec<String>,
 }
 
 /// How a server is doing.

@@ -20,6 +20,7 @@ use object_store::path::Path;
 use object_store::{GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use std::fmt;
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 pub use url::Variables;
@@ -34,6 +35,8 @@ pub struct ObjectArchive {
     store: Arc<dyn ObjectStore>,
     root: Path,
     place: String,
+    /// The folder it is in, if it is in one.
+    folder: Option<PathBuf>,
     /// None only while it is being dropped.
     runtime: Option<Runtime>,
 }
@@ -61,7 +64,7 @@ impl ObjectArchive {
     /// [`ArchiveError::Refused`]: the address is none, or the folder cannot be made.
     pub fn open(address: &str, variables: &Variables) -> Result<Self, ArchiveError> {
         let (store, root) = url::store(address, variables)?;
-        Self::over(store, root, address.to_owned())
+        Self::over(store, root, address.to_owned(), url::folder_of(address))
     }
 
     /// The archive in a folder that is this process's alone, made if it is not there. What a crash left of
@@ -72,10 +75,16 @@ impl ObjectArchive {
     pub fn in_folder(folder: &std::path::Path) -> Result<Self, ArchiveError> {
         url::clear(folder)
             .map_err(|error| ArchiveError::Refused(format!("{}: {error}", folder.display())))?;
-        Self::over(url::folder(folder)?, Path::default(), format!("file://{}", folder.display()))
+        let place = format!("file://{}", folder.display());
+        Self::over(url::folder(folder)?, Path::default(), place, Some(folder.to_owned()))
     }
 
-    fn over(store: Arc<dyn ObjectStore>, root: Path, place: String) -> Result<Self, ArchiveError> {
+    fn over(
+        store: Arc<dyn ObjectStore>,
+        root: Path,
+        place: String,
+        folder: Option<PathBuf>,
+    ) -> Result<Self, ArchiveError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .max_blocking_threads(4)
@@ -83,7 +92,13 @@ impl ObjectArchive {
             .enable_all()
             .build()
             .map_err(|error| ArchiveError::Unavailable(error.to_string()))?;
-        Ok(Self { store, root, place, runtime: Some(runtime) })
+        Ok(Self { store, root, place, folder, runtime: Some(runtime) })
+    }
+
+    /// The folder it is in, if it is in one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        self.folder.as_deref()
     }
 
     /// Its address.
@@ -246,6 +261,12 @@ impl Archive for ObjectArchive {
             .collect();
         objects.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         Ok(objects)
+    }
+
+    fn is_empty(&self) -> Result<bool, ArchiveError> {
+        let root = Some(&self.root).filter(|root| !root.as_ref().is_empty());
+        let first = self.store.list(root).take(1).try_collect::<Vec<_>>();
+        self.wait("the place", first).map(|found| found.is_empty())
     }
 
     fn delete(&self, name: &str) -> Result<(), ArchiveError> {

@@ -7,6 +7,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, RetryConfig};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,18 +39,22 @@ pub(super) fn store(
     address: &str,
     variables: &Variables,
 ) -> Result<(Arc<dyn ObjectStore>, Path), ArchiveError> {
-    if let Some(path) = address.strip_prefix("file://") {
-        let decoded = decoded(path).filter(|path| path.starts_with('/'));
-        let path = decoded.ok_or_else(|| {
+    if address.starts_with("file://") {
+        let path = folder_of(address).ok_or_else(|| {
             ArchiveError::Refused(format!("{address:?} must be file:// and an absolute path"))
         })?;
-        return Ok((folder(std::path::Path::new(&path))?, Path::default()));
+        return Ok((folder(&path)?, Path::default()));
     }
     if let Some(rest) = address.strip_prefix("s3://") {
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         return Ok((bucket_of(bucket, variables)?, prefix_of(prefix)?));
     }
     Err(ArchiveError::Refused(format!("{address:?} is no archive: it must begin with file:// or s3://")))
+}
+
+/// The folder that an address names.
+pub(super) fn folder_of(address: &str) -> Option<PathBuf> {
+    decoded(address.strip_prefix("file://")?).filter(|path| path.starts_with('/')).map(PathBuf::from)
 }
 
 /// The store in a folder, made if it is not there.

@@ -50,7 +50,7 @@ fn copied(to: &str, tell: &mut dyn FnMut(&Copied)) -> Result<BackupShown, Failur
     }
     tell(&Copied { name: "a".to_owned(), files: 1, bytes: 5 });
     tell(&Copied { name: "b".to_owned(), files: 2, bytes: 9 });
-    Ok(BackupShown { to: to.to_owned(), taken_at: "now".to_owned(), files: 2, bytes: 9 })
+    Ok(BackupShown { to: to.to_owned(), taken_at: "now".to_owned(), files: 2, bytes: 9, damaged: Vec::new() })
 }
 
 /// A desk over a log nobody reads.

@@ -19,16 +19,23 @@ use crate::archive::object::{ObjectArchive, Variables};
 use crate::archive::{Archive, ArchiveError};
 use crate::base::clock::Clock;
 use crate::base::hash::{Digest256, Digester};
+use crate::log::embedded::{EmbeddedLog, Scrubbed};
 use crate::node::config::Config;
 use crate::node::data::Data;
 use crate::node::ground::{Ground, open_archive};
 use crate::node::serve::Failure;
 use crate::wire::admin::BackupShown;
+use crate::wire::backup::{BOOTSTRAP, KEY};
 use std::fmt;
+use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use take::Source;
+
+/// Bytes of the log looked at in one step.
+const SCRUBBED: u64 = 8 << 20;
 
 /// How far a backup or a restore has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,9 +83,48 @@ pub(super) fn copy(
     let (data, key, log) = (&ground.data, &ground.key, &*ground.log);
     let source = Source { data, key, log, archive: &*ground.archive, clock };
     let target = ObjectArchive::open(to, &ground.variables).map_err(|error| of_archive(&error))?;
+    if let Some(folder) = target.folder() {
+        guard(folder, data)?;
+    }
     let taken = take::take(&source, &target, tell)?;
+    for path in target.folder().into_iter().flat_map(|folder| [folder.join(KEY), folder.join(BOOTSTRAP)]) {
+        match fs::set_permissions(&path, Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&path, &error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
     let (taken_at, files) = (taken.taken_at.to_string(), taken.files.len() as u64);
-    Ok(BackupShown { to: to.to_owned(), taken_at, files, bytes: taken.bytes() })
+    Ok(BackupShown { to: to.to_owned(), taken_at, files, bytes: taken.bytes(), damaged: damaged(log) })
+}
+
+/// A folder that is to hold a backup is for its owner only, as the data folder is, and not inside of that.
+fn guard(folder: &Path, data: &Data) -> Result<(), Failure> {
+    let real = |path: &Path| fs::canonicalize(path).map_err(|error| failed(path, &error));
+    if real(folder)?.starts_with(real(data.path())?) {
+        let (folder, data) = (folder.display(), data.path().display());
+        return Err(Failure::Input(format!(
+            "{folder} is inside of the data folder {data}: give another place"
+        )));
+    }
+    // What is somebody else's is refused soon, and stays as it is.
+    let is_new = fs::read_dir(folder).map_err(|error| failed(folder, &error))?.next().is_none();
+    if is_new {
+        let own = fs::set_permissions(folder, Permissions::from_mode(0o700));
+        own.map_err(|error| failed(folder, &error))?;
+    }
+    Ok(())
+}
+
+/// What is damaged in the sealed segments of a log. A copy of it is as it is, and still all there is.
+fn damaged(log: &EmbeddedLog) -> Vec<String> {
+    let (mut scrub, mut found) = (log.scrub(), Vec::new());
+    loop {
+        match scrub.step(SCRUBBED) {
+            Scrubbed::Bytes(_) | Scrubbed::Whole(..) => {}
+            Scrubbed::Damaged(_, error) => found.push(error.to_string()),
+            Scrubbed::End => return found,
+        }
+    }
 }
 
 /// Brings the backup at an address into the data folder of `config`, which must be empty or not there.
@@ -94,6 +140,14 @@ pub fn restore(
 ) -> Result<Restored, Failure> {
     let data = Data::new(config.data.clone());
     let from = ObjectArchive::open(from, variables).map_err(|error| of_archive(&error))?;
+    let inside = from.folder().is_some_and(|from| {
+        let absolute = std::path::absolute(data.path());
+        absolute.is_ok_and(|data| data.starts_with(from))
+    });
+    if inside {
+        let folder = data.path().display();
+        return Err(Failure::Input(format!("{folder} is inside of the backup: restore into another folder")));
+    }
     let archive =
         || open_archive(config, &data, variables).map(|archive| Box::new(archive) as Box<dyn Archive>);
     restore::restore(&from, &data, &archive, clock, tell)

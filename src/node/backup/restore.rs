@@ -1,7 +1,7 @@
 //! Restoring a backup into an empty data folder. A restored log goes on far behind its end: what was
 //! appended after the backup was taken may have been seen, and no position may name two records.
 
-use super::{Copied, Hashed, Tell, failed, of_archive};
+use super::{Copied, Hashed, Tell, damaged, failed, of_archive};
 use crate::archive::{Archive, ArchiveError, Put};
 use crate::base::clock::Clock;
 use crate::base::limits;
@@ -18,8 +18,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-/// How far behind its end a restored partition goes on.
+/// How far behind its end a restored partition goes on: so much at least, and as much again for each such time
+/// since the backup was taken. No partition takes 100,000 records a second.
 const GAP: u64 = 1_000_000;
+const GAP_MS: i64 = 10_000;
 
 /// A restored installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Restored {
     pub backup: Backup,
     /// Where each topic-partition goes on.
     pub next: Vec<(TopicPartition, Offset)>,
+    /// What is damaged in the log, as it was in that which was backed up.
+    pub damaged: Vec<String>,
 }
 
 /// Brings the backup in `from` into `data`, which must be empty or not there, and its snapshots into
@@ -45,7 +49,7 @@ pub(super) fn restore(
 ) -> Result<Restored, Failure> {
     let backup = read(from)?;
     let folder = data.path();
-    refuse_unless_empty(folder)?;
+    refuse_unless_empty(data)?;
     data.create().map_err(|error| failed(folder, &error))?;
     let _lock = data.lock().map_err(|error| Failure::Input(error.to_string()))?;
     let marker = data.restoring();
@@ -69,10 +73,10 @@ pub(super) fn restore(
         bring.file(file)?;
     }
     let floors = floors(&*archive, &manifests)?;
-    let next = go_on(data, &backup, &floors, clock)?;
+    let (next, damaged) = go_on(data, &backup, &floors, clock)?;
     fs::remove_file(&marker).map_err(|error| failed(&marker, &error))?;
     sync_folder(folder).map_err(|error| failed(folder, &error))?;
-    Ok(Restored { backup, next })
+    Ok(Restored { backup, next, damaged })
 }
 
 fn read(from: &dyn Archive) -> Result<Backup, Failure> {
@@ -87,7 +91,8 @@ fn read(from: &dyn Archive) -> Result<Backup, Failure> {
     Backup::read(&bytes).map_err(|error| Failure::Input(format!("{}: {error}", backup::NAME)))
 }
 
-fn refuse_unless_empty(folder: &Path) -> Result<(), Failure> {
+fn refuse_unless_empty(data: &Data) -> Result<(), Failure> {
+    let folder = data.path();
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         entries => entries.map_err(|error| failed(folder, &error))?,
@@ -96,9 +101,11 @@ fn refuse_unless_empty(folder: &Path) -> Result<(), Failure> {
         let name = entry.map_err(|error| failed(folder, &error))?.file_name();
         if name != "lock" {
             let (folder, name) = (folder.display(), name.display());
-            return Err(Failure::Input(format!(
-                "{folder} is not empty: there is {name}; restore into a new folder"
-            )));
+            return Err(Failure::Input(if data.restoring().exists() {
+                format!("{folder}: a restore into it was cut off; empty it and restore again")
+            } else {
+                format!("{folder} is not empty: there is {name}; restore into a new folder")
+            }));
         }
     }
     Ok(())
@@ -224,11 +231,12 @@ fn go_on(
     backup: &Backup,
     floors: &[(TopicPartition, Offset)],
     clock: &Arc<dyn Clock>,
-) -> Result<Vec<(TopicPartition, Offset)>, Failure> {
+) -> Result<(Vec<(TopicPartition, Offset)>, Vec<String>), Failure> {
     let options = Options { may_cut: false, ..Options::new(data.log(), backup.partitions) };
     let opened = EmbeddedLog::open(&options, Arc::clone(clock), floors);
     let (log, _) = opened.map_err(|error| Failure::Failed(format!("the restored log: {error}")))?;
     let mut next = Vec::new();
+    let gap = gap(clock.now().since(backup.taken_at));
     let (told, done) = channel();
     for (of, least) in &backup.ends {
         let end = log.bounds(*of).map_err(|error| Failure::Failed(error.to_string()))?.end;
@@ -237,7 +245,7 @@ fn go_on(
                 "the restored log ends at {end} of {of}, and not at {least}"
             )));
         }
-        let to = Offset(end.0.saturating_add(GAP));
+        let to = Offset(end.0.saturating_add(gap));
         let told = told.clone();
         let tell = move |outcome: Result<_, AppendError>| drop(told.send(outcome.map(|_| ())));
         log.skip(*of, to, Box::new(tell)).map_err(|error| Failure::Failed(error.to_string()))?;
@@ -247,8 +255,15 @@ fn go_on(
     for outcome in done {
         outcome.map_err(|error| Failure::Failed(error.to_string()))?;
     }
+    let damaged = damaged(&log);
     log.close();
-    Ok(next)
+    Ok((next, damaged))
+}
+
+/// Behind which nothing can have been appended in `since_ms`.
+pub(super) fn gap(since_ms: i64) -> u64 {
+    let times = u64::try_from(since_ms / GAP_MS).unwrap_or(0);
+    times.saturating_add(1).saturating_mul(GAP)
 }
 
 fn durable(path: &Path, content: &[u8]) -> std::io::Result<()> {

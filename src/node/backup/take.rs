@@ -35,13 +35,17 @@ pub(super) struct Source<'a> {
 /// Copies an installation to `to`, whatever goes on in it, and reads every byte of the copy back.
 ///
 /// # Errors
-/// There is a backup already, the installation cannot be recovered from what would be copied, or reading or
-/// writing failed. What was copied until then is no backup.
+/// There is something in the place already, the installation cannot be recovered from what would be copied, or
+/// reading or writing failed. What was copied until then is no backup.
 pub(super) fn take(source: &Source<'_>, to: &dyn Archive, tell: Tell<'_>) -> Result<Backup, Failure> {
-    match to.get(backup::NAME, limits::BACKUP_BYTES) {
-        Err(ArchiveError::Missing(_)) => {}
-        Ok(_) => return Err(exists()),
-        Err(error) => return Err(of_archive(&error)),
+    if !to.is_empty().map_err(|error| of_archive(&error))? {
+        return Err(match to.get(backup::NAME, limits::BACKUP_BYTES) {
+            Ok(_) => exists(),
+            Err(_) => Failure::Input(
+                "the place is not empty, and what is there is no backup, or one that was cut off: give another"
+                    .to_owned(),
+            ),
+        });
     }
     let scratch = source.data.path().join("backup.part");
     let mut copy = Copy { to, scratch, files: BTreeMap::new(), tell };

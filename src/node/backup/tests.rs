@@ -44,7 +44,7 @@ impl Installation {
         let data = Data::new(folder.path().join("data"));
         data.create().unwrap();
         let key = installation::open(&data, &SystemClock).unwrap();
-        std::fs::write(data.bootstrap(), b"{}").unwrap();
+        fs::write(data.bootstrap(), b"{}").unwrap();
         let options = Options { segment_bytes: 2_000, ..Options::new(data.log(), 2) };
         let (log, _) = EmbeddedLog::open(&options, clock(), &[]).unwrap();
         let archive = archive(&data.path().join("archive"));
@@ -136,12 +136,9 @@ fn what_comes_back_is_what_was_there_and_goes_on_far_behind() {
     let data = Data::new(elsewhere.path().join("new folder"));
     let back = restored(&to, &data).unwrap();
     assert_eq!(back.backup, taken);
-    assert_eq!(
-        std::fs::read(data.installation_key()).unwrap(),
-        std::fs::read(one.data.installation_key()).unwrap()
-    );
+    assert_eq!(fs::read(data.installation_key()).unwrap(), fs::read(one.data.installation_key()).unwrap());
     assert_eq!(installation::open(&data, &SystemClock).unwrap(), one.key);
-    assert_eq!(std::fs::read(data.bootstrap()).unwrap(), b"{}");
+    assert_eq!(fs::read(data.bootstrap()).unwrap(), b"{}");
     let (log, _) = EmbeddedLog::open(&Options::new(data.log(), 2), clock(), &[]).unwrap();
     assert_eq!(records(&log, REQUESTS), records(&one.log, REQUESTS)[..60]);
     assert_eq!(records(&log, DECISIONS), records(&one.log, DECISIONS));
@@ -197,13 +194,13 @@ fn a_damaged_backup_is_refused_by_the_file_and_nothing_starts_on_what_is_left() 
     let taken = one.take(&archive(folder.path())).unwrap();
     for file in taken.files.iter().map(|file| &*file.name).chain([NAME]) {
         let path = folder.path().join(file);
-        let good = std::fs::read(&path).unwrap();
+        let good = fs::read(&path).unwrap();
         let (mut flipped, cut) = (good.clone(), good[..good.len() - 1].to_vec());
         flipped[good.len() / 2] ^= 1;
         for bad in [Some(flipped), Some(cut), None] {
             match &bad {
-                Some(bad) => std::fs::write(&path, bad).unwrap(),
-                None => std::fs::remove_file(&path).unwrap(),
+                Some(bad) => fs::write(&path, bad).unwrap(),
+                None => fs::remove_file(&path).unwrap(),
             }
             let elsewhere = TempDir::new().unwrap();
             let data = Data::new(elsewhere.path().to_owned());
@@ -211,7 +208,7 @@ fn a_damaged_backup_is_refused_by_the_file_and_nothing_starts_on_what_is_left() 
             assert!(told.contains(file), "{file}: {told}");
             assert!(file == NAME || data.restoring().exists(), "{file}");
         }
-        std::fs::write(&path, good).unwrap();
+        fs::write(&path, good).unwrap();
     }
     let elsewhere = TempDir::new().unwrap();
     restored(&archive(folder.path()), &Data::new(elsewhere.path().to_owned())).unwrap();
@@ -245,13 +242,68 @@ fn nothing_is_overwritten() {
 }
 
 #[test]
+fn a_place_with_anything_in_it_is_left_as_it_is() {
+    let (one, other) = (Installation::new(3), Installation::new(4));
+    let before = fs::read(other.data.installation_key()).unwrap();
+    let told = one.take(&archive(other.data.path())).unwrap_err().to_string();
+    assert!(told.contains("not empty"), "{told}");
+    assert_eq!(fs::read(other.data.installation_key()).unwrap(), before);
+    assert_eq!(records(&other.log, REQUESTS).len(), 4);
+}
+
+#[test]
+fn a_folder_of_a_backup_is_for_its_owner_and_apart_from_the_data() {
+    let one = Installation::new(1);
+    let inside = one.data.path().join("backups");
+    fs::create_dir(&inside).unwrap();
+    let told = guard(&inside, &one.data).unwrap_err().to_string();
+    assert!(told.contains("inside of the data folder"), "{told}");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let place = TempDir::new().unwrap();
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+    guard(place.path(), &one.data).unwrap();
+    assert_eq!(mode(place.path()), 0o700);
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::write(place.path().join("another's"), b"").unwrap();
+    guard(place.path(), &one.data).unwrap();
+    assert_eq!(mode(place.path()), 0o755, "what is not empty is not ours");
+}
+
+#[test]
+fn what_is_damaged_in_the_log_is_told_with_the_copy() {
+    let one = Installation::new(60);
+    assert_eq!(damaged(&one.log), [""; 0]);
+    let segment = one.data.log().join("00000000000000000001.segment");
+    let mut bytes = fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let to = TempDir::new().unwrap();
+    one.take(&archive(to.path())).unwrap();
+    let elsewhere = TempDir::new().unwrap();
+    let back = restored(&archive(to.path()), &Data::new(elsewhere.path().join("x"))).unwrap();
+    let [told] = &back.damaged[..] else { panic!("{:?}", back.damaged) };
+    assert!(told.contains("00001.segment"), "{told}");
+    assert_eq!(damaged(&one.log), back.damaged);
+}
+
+#[test]
+fn the_gap_is_wider_the_longer_ago_the_backup() {
+    assert_eq!([-5, 0, 9_999].map(restore::gap), [1_000_000; 3]);
+    assert_eq!(restore::gap(10_000), 2_000_000);
+    let week = 7 * 24 * 60 * 60;
+    assert!(restore::gap(week * 1_000) > 100_000 * u64::try_from(week).unwrap());
+    assert!(restore::gap(100 * 365 * 86_400_000) < 1 << 53, "every client can read the offsets");
+}
+
+#[test]
 fn the_newest_good_snapshot_goes_along() {
     let one = Installation::new(60);
     one.snapshot(1, 30);
     let newest = one.snapshot(2, 50);
     let object = newest.files[0].object(Partition(0));
     one.archive.put(&object, "state at 51".into()).unwrap();
-    let (first, second) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let [first, second, third] = [(); 3].map(|()| TempDir::new().unwrap());
     let taken = one.take(&archive(first.path())).unwrap();
     let manifests: Vec<_> = taken.files.iter().filter(|file| file.name.ends_with(".json")).collect();
     assert!(manifests.iter().any(|file| file.name.ends_with("00001.json")), "{manifests:?}");
@@ -267,14 +319,16 @@ fn the_newest_good_snapshot_goes_along() {
     let told = one.take(&archive(second.path())).unwrap_err().to_string();
     assert!(told.contains("partition 0") && told.contains(&start.to_string()), "{told}");
     one.snapshot(3, 50);
-    one.take(&archive(second.path())).unwrap();
+    let told = one.take(&archive(second.path())).unwrap_err().to_string();
+    assert!(told.contains("cut off"), "what the failed one left is no place for another: {told}");
+    one.take(&archive(third.path())).unwrap();
 }
 
 #[test]
 fn a_key_that_was_given_comes_along_and_files_are_named_as_they_should() {
     let one = Installation::new(1);
-    std::fs::remove_file(one.data.installation_key()).unwrap();
-    std::fs::remove_file(one.data.bootstrap()).unwrap();
+    fs::remove_file(one.data.installation_key()).unwrap();
+    fs::remove_file(one.data.bootstrap()).unwrap();
     let folder = TempDir::new().unwrap();
     let taken = one.take(&archive(folder.path())).unwrap();
     let names: Vec<_> = taken.files.iter().map(|file| &*file.name).collect();

@@ -4,7 +4,7 @@
 //! those that a running server merges and removes meanwhile stay readable.
 
 use super::error::{map, map_open};
-use super::{Options, Resources, is_there, read_checkpoint, row_key, tune};
+use super::{Options, Resources, frames, is_there, read_checkpoint, row_key, tune};
 use crate::store::{Row, StoreError};
 use rocksdb::{DB, IteratorMode, PrefixRange, ReadOptions};
 use std::fmt;
@@ -51,6 +51,7 @@ impl Look {
         let mut tries = TRIES;
         loop {
             tries -= 1;
+            frames::check(folder)?;
             let opened = tune::database(resources, &options)
                 .and_then(|tuned| DB::open_for_read_only(&tuned, folder, false));
             match opened {

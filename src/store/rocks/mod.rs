@@ -13,6 +13,7 @@ mod error;
 mod export;
 mod filter;
 mod folders;
+mod frames;
 mod look;
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,7 @@ impl RocksStore {
     /// Another process has it, it is damaged, or the file system failed.
     pub fn open(folder: &Path, resources: &Resources, options: &Options) -> Result<Self, StoreError> {
         let known = is_there(folder)?;
+        frames::check(folder)?;
         std::fs::create_dir_all(folder).map_err(|error| io(folder, &error))?;
         let in_force = InForce::default();
         let opened = tune::database(resources, options).and_then(|mut tuned| {
