@@ -2,10 +2,12 @@
 
 use super::bootstrap::Founding;
 use super::config::duration;
+use super::ground::Ground;
 use super::raw::{Flag, Written};
 use super::roster::Roster;
 use super::serve::base_url;
 use super::*;
+use crate::archive::object::Variables;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::position::{Partition, Topic, TopicPartition};
 use crate::log::Log;
@@ -315,4 +317,27 @@ fn every_partition_begins_with_one_genesis_of_this_installation() {
     assert_eq!(log.partitions(), 2);
     drop(log);
     assert!(matches!(open("partitions = 3").unwrap_err(), Failure::Input(_)));
+}
+
+#[test]
+fn what_is_no_installation_is_refused_as_it_is() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let refused = |folder: &std::path::Path| {
+        let config = config(&format!("data = {:?}", folder.to_str().unwrap()));
+        match Ground::lay(&config, &clock, &Variables::default()) {
+            Err(Failure::Input(why)) => why,
+            Err(Failure::Failed(why)) => panic!("{why}"),
+            Ok(_) => panic!("it was taken"),
+        }
+    };
+    let names = |folder: &std::path::Path| std::fs::read_dir(folder).unwrap().count();
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::write(copy.path().join("backup.json"), b"{}").unwrap();
+    assert!(refused(copy.path()).contains("holds a backup"));
+    assert_eq!(names(copy.path()), 1);
+    let bereft = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(bereft.path().join("state/1")).unwrap();
+    let told = refused(bereft.path());
+    assert!(told.contains("log is missing, and ") && told.contains("state/1 stands on it"), "{told}");
+    assert_eq!(names(bereft.path()), 1);
 }
