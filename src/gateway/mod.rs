@@ -116,6 +116,12 @@ impl Gateway {
         Self { gate, edge }
     }
 
+    /// Why `/health/readyz` says that it is not ready, as it says it; none while it is.
+    #[must_use]
+    pub fn unready(&self) -> Vec<String> {
+        self.gate.unready()
+    }
+
     /// Serves `listener` until `shutdown` is done; then accepts nobody more, finishes what it holds within
     /// [`Bounds::drain`], and closes the rest.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {

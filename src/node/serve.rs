@@ -201,6 +201,19 @@ impl Server {
         let worker = Worker::start(parts, worker_options(&start.config), tell).map_err(Failure::Failed)?;
         let (beside, damaged) = beside(start, &ground, &worker, &telemetry)?;
         let statuses = worker.statuses().to_vec();
+        let partitions = Partitions::of_worker(worker.statuses());
+        let of_gateway = gateway::Parts {
+            log: Arc::clone(&log),
+            clock: Arc::clone(clock),
+            partitions,
+            callers,
+            directory,
+            telemetry,
+            damaged,
+        };
+        let options = gateway_options(&start.config, &ground, door.tls);
+        let gateway = Arc::new(Gateway::new(options, of_gateway));
+        let asked = Arc::clone(&gateway);
         let desk = Arc::new(Desk::new(admin::Parts {
             log: Arc::clone(&log),
             clock: Arc::clone(clock),
@@ -211,15 +224,13 @@ impl Server {
             key: ground.key.clone(),
             base_url: base_url.to_owned(),
             backup: backup_of(&ground, clock),
+            unready: Arc::new(move || asked.unready()),
         }));
         let (close_admin, closed) = watch::channel(false);
         let admin = tokio::spawn(socket.serve(Arc::clone(&desk), closed));
         let watched = Watched { rounds: worker.rounds(), statuses };
         let watchdog = tokio::spawn(watchdog::keep(Arc::clone(&start.notify), Arc::clone(clock), watched));
-        let partitions = Partitions::of_worker(worker.statuses());
-        let clock = Arc::clone(clock);
-        let parts = gateway::Parts { log, clock, partitions, callers, directory, telemetry, damaged };
-        let (door, close) = door.open(start, &ground, parts);
+        let (door, close) = open(gateway, door.listener);
         Ok(Self {
             ground,
             roster,
@@ -381,20 +392,11 @@ struct Door {
     tls: Option<Arc<Tls>>,
 }
 
-impl Door {
-    /// The gateway at work, and what ends it.
-    fn open(
-        self,
-        start: &Start,
-        ground: &Ground,
-        parts: gateway::Parts,
-    ) -> (JoinHandle<()>, oneshot::Sender<()>) {
-        let Self { listener, tls } = self;
-        let gateway = Gateway::new(gateway_options(&start.config, ground, tls), parts);
-        let (close, closed) = oneshot::channel();
-        let shutdown = async move { drop(closed.await) };
-        (tokio::spawn(async move { gateway.serve(listener, shutdown).await }), close)
-    }
+/// The gateway at work, and what ends it.
+fn open(gateway: Arc<Gateway>, listener: TcpListener) -> (JoinHandle<()>, oneshot::Sender<()>) {
+    let (close, closed) = oneshot::channel();
+    let shutdown = async move { drop(closed.await) };
+    (tokio::spawn(async move { gateway.serve(listener, shutdown).await }), close)
 }
 
 /// What keeps the log from growing for ever, looks for damage to it, and counts rows; and how many of the
