@@ -19,6 +19,7 @@ mod edge;
 mod exposition;
 mod health;
 mod host;
+mod leftover;
 mod limit;
 mod linger;
 mod maintenance;

@@ -250,6 +250,22 @@ async fn nothing_is_written_before_the_server_is_ready_or_where_nobody_decides()
 }
 
 #[tokio::test]
+async fn a_document_for_nobody_has_its_faults_of_form_told_as_well() {
+    let site = Site::start();
+    site.desk.open();
+    let told = async |organization_id: Option<&str>, document: &str| {
+        let (organization_id, document) = (organization_id.map(str::to_owned), document.to_owned());
+        let asked = Command::Apply(admin::Apply { organization_id, document });
+        let AskError::Refused(faults) = site.ask(asked).await.unwrap_err() else { panic!("it is wrong") };
+        faults.into_iter().map(|fault| fault.field).collect::<Vec<_>>()
+    };
+    assert_eq!(told(None, r#"{"bogus":1,"lists":3}"#).await, ["/organization", "/bogus", "/lists"]);
+    assert_eq!(told(None, r#"{"organization":3}"#).await, ["/organization"]);
+    assert_eq!(told(None, r#"{"organization":"o","bogus":1}"#).await, ["/organization", "/bogus"]);
+    assert_eq!(told(Some("o"), r#"{"bogus":1}"#).await, ["organization_id", "/bogus"]);
+}
+
+#[tokio::test]
 async fn a_server_that_is_silent_or_strange_is_told_apart_from_none() {
     let folder = tempfile::tempdir().unwrap();
     let data = Data::new(folder.path().to_owned());
