@@ -82,7 +82,7 @@ impl Edge {
         let ends =
             response.status() == StatusCode::PAYLOAD_TOO_LARGE || response.headers().contains_key(CONNECTION);
         let goes_on = match left {
-            Some(left) => !ends && left.is_read_away(self.gate.options.bounds.leftover).await,
+            Some(left) => !ends && left.read_away(self.gate.options.bounds.leftover).await,
             None => true,
         };
         let headers = response.headers_mut();

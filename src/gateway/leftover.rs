@@ -51,7 +51,7 @@ fn is_readable(headers: &HeaderMap) -> bool {
 
 impl Leftover {
     /// Reads it away, within `time` and the limit of bodies; tells whether the next request can be seen.
-    pub(super) async fn is_read_away(mut self, time: Duration) -> bool {
+    pub(super) async fn read_away(mut self, time: Duration) -> bool {
         let mut body = match self.back.try_recv() {
             Ok(body) if self.readable => body,
             Ok(_) => return false,

@@ -4,6 +4,7 @@ use crate::archive::object::Variables;
 use crate::base::clock::Clock;
 use crate::base::murmur2::partition_of;
 use crate::base::position::{Topic, TopicPartition};
+use crate::base::url::without_user;
 use crate::gateway::{self, Callers, Directory, Gateway, MetricNotes, Partitions, Tls};
 use crate::log::{Log, Readers};
 use crate::node::admin::{self, Answers, Desk, Socket};
@@ -114,7 +115,8 @@ async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
     let mut server = Server::start(start, ground, door, socket, &base_url)?;
     start.notify.status("starting");
     let kept = tokio::spawn(tls::keep(tls, hang_up));
-    tracing::info!(%base_url, data = %server.ground.data.path().display(), "started");
+    let shown = without_user(&base_url);
+    tracing::info!(base_url = %shown, data = %server.ground.data.path().display(), "started");
     let outcome = tokio::select! {
         outcome = server.attend(start, &base_url, announce) => outcome,
         how = stop.asked() => {
@@ -174,8 +176,7 @@ impl Server {
     ) -> Result<Self, Failure> {
         let clock = &start.clock;
         let log: Arc<dyn Log> = Arc::clone(&ground.log) as Arc<dyn Log>;
-        let engines = ground.engines.clone();
-        let telemetry = Arc::new(telemetry(&engines).map_err(Failure::Failed)?);
+        let telemetry = Arc::new(telemetry(&ground.engines).map_err(Failure::Failed)?);
         let callers = Arc::new(Callers::new(clock).map_err(|error| failed(&error))?);
         let answers = Answers::new(&**clock, Arc::clone(&callers) as Arc<dyn Replies>);
         let answers = Arc::new(answers.map_err(Failure::Failed)?);
@@ -183,17 +184,7 @@ impl Server {
         let roster =
             Roster::new(Arc::clone(&directory) as Arc<dyn crate::worker::Directory>, log.partitions());
         let roster = Arc::new(roster);
-        let parts = Parts {
-            log: Arc::clone(&log),
-            stores: Arc::clone(&ground.stores),
-            archive: Some(Arc::clone(&ground.archive)),
-            engines,
-            clock: Arc::clone(clock),
-            replies: Arc::clone(&answers) as Arc<dyn Replies>,
-            directory: Arc::clone(&roster) as Arc<dyn crate::worker::Directory>,
-            notes: Arc::new(MetricNotes::new(Arc::clone(&telemetry))),
-            signal: Arc::default(),
-        };
+        let parts = worker_parts(&ground, clock, &answers, &roster, &telemetry);
         let signal = Arc::clone(&parts.signal);
         let (tell, ended) = oneshot::channel();
         // Nobody listens any more once the server stops.
@@ -201,11 +192,10 @@ impl Server {
         let worker = Worker::start(parts, worker_options(&start.config), tell).map_err(Failure::Failed)?;
         let (beside, damaged) = beside(start, &ground, &worker, &telemetry)?;
         let statuses = worker.statuses().to_vec();
-        let partitions = Partitions::of_worker(worker.statuses());
         let of_gateway = gateway::Parts {
             log: Arc::clone(&log),
             clock: Arc::clone(clock),
-            partitions,
+            partitions: Partitions::of_worker(worker.statuses()),
             callers,
             directory,
             telemetry,
@@ -337,7 +327,7 @@ impl Server {
     fn told(&self, base_url: &str) -> String {
         let statuses = self.worker.statuses();
         let running = statuses.iter().filter(|(_, status)| status.phase() == Phase::Running).count();
-        format!("{running} of {} partitions decide, at {base_url}", statuses.len())
+        format!("{running} of {} partitions decide, at {}", statuses.len(), without_user(base_url))
     }
 
     fn is_settled(&self) -> bool {
@@ -375,6 +365,27 @@ impl Server {
 fn backup_of(ground: &Arc<Ground>, clock: &Arc<dyn Clock>) -> admin::Backup {
     let (ground, clock) = (Arc::clone(ground), Arc::clone(clock));
     Arc::new(move |to, tell| backup::copy(&ground, &*clock, to, tell))
+}
+
+/// What the worker works with.
+fn worker_parts(
+    ground: &Ground,
+    clock: &Arc<dyn Clock>,
+    answers: &Arc<Answers>,
+    roster: &Arc<Roster>,
+    telemetry: &Arc<Telemetry>,
+) -> Parts {
+    Parts {
+        log: Arc::clone(&ground.log) as Arc<dyn Log>,
+        stores: Arc::clone(&ground.stores),
+        archive: Some(Arc::clone(&ground.archive)),
+        engines: ground.engines.clone(),
+        clock: Arc::clone(clock),
+        replies: Arc::clone(answers) as Arc<dyn Replies>,
+        directory: Arc::clone(roster) as Arc<dyn crate::worker::Directory>,
+        notes: Arc::new(MetricNotes::new(Arc::clone(telemetry))),
+        signal: Arc::default(),
+    }
 }
 
 fn worker_options(config: &Config) -> Options {
