@@ -19,3 +19,4 @@ pub mod position;
 pub(crate) mod shared;
 pub mod signal;
 pub mod time;
+pub mod url;

@@ -35,7 +35,7 @@ pub(super) struct Restore {
 
 /// Through the server, if one runs on the data folder.
 pub(super) fn take(arguments: &Backup, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
-    let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
+    let config = place.resolve(None).map_err(Ending::configuration)?.config;
     let to = backup::address(&arguments.to).map_err(of_failure)?;
     let shown = if is_served(&Data::new(config.data.clone())) {
         let answer = operate(admin::Command::Backup(BackupTo { to }), place, shell)?;
@@ -70,7 +70,7 @@ fn checked(damaged: &[String], shell: &mut Shell) -> Exit {
 }
 
 pub(super) fn restore(arguments: &Restore, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
-    let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
+    let config = place.resolve(None).map_err(Ending::configuration)?.config;
     let from = backup::address(&arguments.from).map_err(of_failure)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let restored = backup::restore(&config, &clock, &Variables::of(std::env::vars()), &from, &mut |copied| {

@@ -10,7 +10,11 @@ use serde_json::json;
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Tell every fault of file and environment
-    Check,
+    Check {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Show every key, its value, and where it was written; none of the secrets
     Show {
         /// Print JSON
@@ -20,11 +24,15 @@ pub(super) enum Command {
 }
 
 pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
-    let resolved = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?;
+    let resolved = place.resolve(None).map_err(Ending::configuration)?;
     match command {
-        Command::Check => {
-            check(&resolved.config).map_err(|faults| Ending::inputs(&faults))?;
-            shell.line("the configuration is valid")?;
+        Command::Check { json } => {
+            check(&resolved.config).map_err(Ending::configuration)?;
+            if *json {
+                shell.json(&json!({"valid": true}))?;
+            } else {
+                shell.line("the configuration is valid")?;
+            }
         }
         Command::Show { json: true } => {
             let keys = resolved.shown.iter();

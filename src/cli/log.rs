@@ -60,7 +60,7 @@ fn topic(text: &str) -> Result<Topic, String> {
 }
 
 pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
-    let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
+    let config = place.resolve(None).map_err(Ending::configuration)?.config;
     let data = Data::new(config.data);
     let folder = data.log();
     if !folder.is_dir() {
@@ -89,7 +89,7 @@ fn of_log(error: &LogError) -> Ending {
         }
         LogError::Locked(_) | LogError::Io { .. } | LogError::Closed(_) => Exit::Failed,
     };
-    Ending::Told(exit, vec![error.to_string()])
+    Ending::Told(exit, vec![(error as &dyn std::fmt::Display).into()])
 }
 
 fn cat(arguments: &Cat, folder: &Path, shell: &mut Shell) -> Result<Exit, Ending> {

@@ -26,7 +26,8 @@ mod tests;
 mod version;
 
 use crate::node::{Fault, Flag, Resolved, Written, resolve};
-use clap::{Args, Parser, Subcommand};
+use clap::error::ContextKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ending::{Ending, Exit};
 use shell::Shell;
 use std::ffi::OsString;
@@ -127,15 +128,23 @@ enum Command {
 
 /// Runs the command line `arguments`, the program's name first, and tells its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are no errors, and a closed pipe is no reason to complain.
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let mut shell = Shell::standard();
+    let cli = match parse(&arguments) {
+        Ok((cli, json)) => {
+            shell.speak_json(json);
+            cli
+        }
+        // Help and version are no errors, and a closed pipe is no reason to complain.
+        Err(error) if !error.use_stderr() || !is_for_program(&error, &arguments) => {
             drop(error.print());
             return if error.use_stderr() { Exit::Usage } else { Exit::Done }.code();
         }
+        Err(error) => {
+            shell.speak_json(true);
+            return Ending::usage(&error.render().to_string().trim()).tell(&mut shell).code();
+        }
     };
-    let mut shell = Shell::standard();
     let ended =
         dispatch(&cli, &mut shell).and_then(|exit| shell.flush().map(|()| exit).map_err(Ending::from));
     match ended {
@@ -143,6 +152,28 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Err(ending) => ending.tell(&mut shell),
     }
     .code()
+}
+
+/// A command line, and whether it asks for JSON.
+fn parse(arguments: &[OsString]) -> Result<(Cli, bool), clap::Error> {
+    let matches = Cli::command().try_get_matches_from(arguments)?;
+    let mut of = Some(&matches);
+    let mut json = false;
+    while let Some(matches) = of {
+        json |= matches!(matches.try_get_one::<bool>(JSON), Ok(Some(true)));
+        of = matches.subcommand().map(|(_, matches)| matches);
+    }
+    Ok((Cli::from_arg_matches(&matches)?, json))
+}
+
+/// The name of the flag of every command that prints.
+const JSON: &str = "json";
+
+/// Whether what is wrong with a command line is told in JSON: it asks for that, of a command that knows how.
+fn is_for_program(error: &clap::Error, arguments: &[OsString]) -> bool {
+    let flag = format!("--{JSON}");
+    let unknown = error.get(ContextKind::InvalidArg).is_some_and(|of| of.to_string() == flag);
+    arguments.iter().any(|argument| **argument == *flag) && !unknown
 }
 
 fn dispatch(cli: &Cli, shell: &mut Shell) -> Result<Exit, Ending> {

@@ -1,14 +1,14 @@
 //! How commands reach the running server of a data folder, and how they end where it says no.
 
 use crate::cli::Place;
-use crate::cli::ending::{Ending, Exit};
+use crate::cli::ending::{Ending, Exit, Said};
 use crate::cli::shell::Shell;
 use crate::node::{AskError, Data, ask};
 use crate::wire::admin::{Answer, Command, Fault, Progress};
 
 /// Asks the server; how far a long command is goes to standard error, where a person looks at it.
 pub(super) fn operate(command: Command, place: &Place, shell: &mut Shell) -> Result<Answer, Ending> {
-    let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
+    let config = place.resolve(None).map_err(Ending::configuration)?.config;
     let mut shown = false;
     let mut progress = |how: &Progress| {
         if shell.wants_progress() {
@@ -21,7 +21,7 @@ pub(super) fn operate(command: Command, place: &Place, shell: &mut Shell) -> Res
         shell.note("");
     }
     answer.map_err(|error| match error {
-        AskError::Refused(faults) => Ending::Told(Exit::Input, faults.iter().map(told).collect()),
+        AskError::Refused(faults) => Ending::Told(Exit::Input, faults.into_iter().map(said).collect()),
         AskError::Failed(why) => Ending::failed(&why),
     })
 }
@@ -31,9 +31,9 @@ pub(super) fn unexpected() -> Ending {
     Ending::failed(&"the server answered something else: it is of another version than this command")
 }
 
-fn told(fault: &Fault) -> String {
-    let Fault { field, message, .. } = fault;
-    if field.is_empty() { message.clone() } else { format!("{field}: {message}") }
+fn said(fault: Fault) -> Said {
+    let Fault { field, code, message } = fault;
+    Said { place: None, field: Some(field).filter(|field| !field.is_empty()), code: Some(code), message }
 }
 
 fn line(how: &Progress) -> String {

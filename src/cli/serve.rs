@@ -22,8 +22,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
     let listen = arguments.listen.clone().map(|value| Flag { name: "--listen", key: "listen", value });
-    let resolved = place.resolve(listen).map_err(|faults| Ending::inputs(&faults))?;
-    check(&resolved.config).map_err(|faults| Ending::inputs(&faults))?;
+    let resolved = place.resolve(listen).map_err(Ending::configuration)?;
+    check(&resolved.config).map_err(Ending::configuration)?;
     let filter = std::env::var(logging::VARIABLE).ok();
     logging::start(filter.as_deref()).map_err(|error| Ending::input(&error))?;
     let named = |name| std::env::var(name).ok();

@@ -13,6 +13,8 @@ pub(super) struct Shell {
     watched: bool,
     /// Whether a person looks at standard output.
     shown: bool,
+    /// Whether a program reads what is printed.
+    json: bool,
 }
 
 impl Debug for Shell {
@@ -28,12 +30,22 @@ impl Shell {
             err: Box::new(io::stderr()),
             watched: io::stderr().is_terminal(),
             shown: io::stdout().is_terminal(),
+            json: false,
         }
     }
 
     #[cfg(test)]
     pub(super) fn of(out: Box<dyn Write>, err: Box<dyn Write>) -> Self {
-        Self { out, err, watched: false, shown: false }
+        Self { out, err, watched: false, shown: false, json: false }
+    }
+
+    /// Everything is for a program, or for people.
+    pub(super) const fn speak_json(&mut self, json: bool) {
+        self.json = json;
+    }
+
+    pub(super) const fn speaks_json(&self) -> bool {
+        self.json
     }
 
     /// A progress bar would neither be lost nor stand in the way.

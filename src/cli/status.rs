@@ -51,10 +51,13 @@ fn show(answer: Answer, json: bool, shell: &mut Shell) -> Result<Exit, Ending> {
         shell.json(&json!(status))?;
         return Ok(Exit::Done);
     }
-    let StatusShown { version, ready, maintenance, partitions } = status;
-    let state = if ready { "ready" } else { "starting" };
+    let StatusShown { version, ready, reasons, maintenance, partitions } = status;
+    let state = if ready { "ready" } else { "not ready" };
     let since = maintenance.since.map_or_else(String::new, |since| format!(", maintenance on since {since}"));
     shell.line(&format!("clausum {version}, {state}{since}"))?;
+    for reason in &reasons {
+        shell.line(&format!("not ready: {reason}"))?;
+    }
     let rows: Vec<_> = partitions.iter().map(row).collect();
     let head = ["partition", "phase", "position", "lag", "lag ms", "checkpoint", "bytes"];
     shell.table(&head, &rows)?;

@@ -30,7 +30,7 @@ impl Arguments {
         if let (Some(url), Some(key)) = (&self.url, &self.key) {
             return Ok(Target { url: url.clone(), key: key.clone() });
         }
-        let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
+        let config = place.resolve(None).map_err(Ending::configuration)?.config;
         let path = Data::new(config.data).bootstrap();
         let missing = match (&self.url, &self.key) {
             (Some(_), _) => "--key is missing",

@@ -30,9 +30,12 @@ impl Write for Printed {
 
 /// Runs a command line; its exit code, standard output and standard error.
 pub(super) fn run_line(arguments: &[&str]) -> (u8, String, String) {
-    let cli = Cli::try_parse_from(std::iter::once("clausum").chain(arguments.iter().copied())).unwrap();
+    let arguments: Vec<_> =
+        std::iter::once("clausum").chain(arguments.iter().copied()).map(OsString::from).collect();
+    let (cli, json) = super::parse(&arguments).unwrap();
     let (out, err) = (Printed::default(), Printed::default());
     let mut shell = Shell::of(Box::new(out.clone()), Box::new(err.clone()));
+    shell.speak_json(json);
     let exit = dispatch(&cli, &mut shell).unwrap_or_else(|ending| ending.tell(&mut shell));
     (exit.code(), out.text(), err.text())
 }
@@ -98,6 +101,7 @@ fn what_people_type_is_understood() {
         "load --rate 800 --burst 14 --hdr a.hgrm --plot a.svg",
         "load --rate 800 --ramp 30s",
         "config check --config c.toml",
+        "config check --json",
         "config show --json",
         "version --json",
     ];
@@ -116,6 +120,7 @@ fn what_makes_no_sense_is_refused() {
         "assess x --local --url http://h",
         "load --rate fast",
         "load --rate -1",
+        "load --rate 0",
         "load --duration 0s",
         "load --duration 25h",
         "load --ramp 5s --burst 14",
@@ -422,9 +427,17 @@ fn the_configuration_is_checked_whole_and_shown_with_its_places() {
         format!("clausum: {config}:1:1: listen: must be a string, not a number"),
     ];
     assert_eq!(err.lines().collect::<Vec<_>>(), expected);
+    let (exit, out, err) = run_line(&["config", "check", "--json", "--config", config]);
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let fault = serde_json::json!({"place": format!("{config}:1:1"), "field": "listen",
+        "message": "must be a string, not a number"});
+    assert_eq!((exit, err.as_str(), &told["error"]["exit"]), (3, "", &3.into()));
+    assert_eq!(told["error"]["faults"][1], fault);
     let key = "AAcOFRwjKjE4P0ZNVFtiaXB3foWMk5qhqK+2vcTL0tk=";
     std::fs::write(&path, format!("partitions = 2\n[installation]\nkey = '{key}'\n")).unwrap();
     assert_eq!(run_line(&["config", "check", "--config", config]).0, 0);
+    let (exit, out, _) = run_line(&["config", "check", "--json", "--config", config]);
+    assert_eq!((exit, out.as_str()), (0, "{\"valid\":true}\n"));
     for line in [&["config", "show", "--config", config, "--data", "d"][..], &["config", "show", "--json"]] {
         let line = if line.len() == 3 {
             [line, &["--config", config, "--data", "d"]].concat()
@@ -437,5 +450,46 @@ fn the_configuration_is_checked_whole_and_shown_with_its_places() {
         for place in ["--data", "default", &format!("{config}:1:1"), &format!("{config}:3:1")] {
             assert!(out.contains(place), "{place} is not in {out}");
         }
+    }
+}
+
+#[test]
+fn a_secret_in_a_url_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    let config = path.to_str().unwrap();
+    let text = "base_url = 'https://user:SECRET@host'\narchive.url = 's3://AKIA:SECRET@bucket/x'\n";
+    std::fs::write(&path, text).unwrap();
+    for json in [None, Some("--json")] {
+        let line = ["config", "show", "--config", config].into_iter().chain(json);
+        let (exit, out, _) = run_line(&line.collect::<Vec<_>>());
+        assert_eq!(exit, 0);
+        assert!(!out.contains("SECRET"), "{out}");
+        assert!(out.contains("https://***@host") && out.contains("s3://***@bucket/x"), "{out}");
+    }
+}
+
+#[test]
+fn a_refusal_is_json_where_json_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    for (line, exit, message) in [
+        (&["status"][..], 1, "no server runs on "),
+        (&["assess", "/nowhere.json", "--local"], 3, "/nowhere.json: "),
+        (&["load"], 2, "--url and --key are missing, and "),
+        (
+            &["load", "--url", "https://h", "--key", "k"],
+            2,
+            "`https://h`: this command speaks plain HTTP only; ",
+        ),
+    ] {
+        let (code, out, err) = run_line(&[line, &["--json", "--data", data]].concat());
+        let told: serde_json::Value =
+            serde_json::from_str(&out).unwrap_or_else(|_| panic!("{line:?}: {out}{err}"));
+        let said = told["error"]["faults"][0]["message"].as_str().unwrap();
+        assert_eq!((code, &told["error"]["exit"], err.as_str()), (exit, &exit.into(), ""), "{line:?}");
+        assert!(said.starts_with(message), "{line:?}: {said}");
+        let (code, out, err) = run_line(&[line, &["--data", data]].concat());
+        assert_eq!((code, out.as_str(), err), (exit, "", format!("clausum: {said}\n")), "{line:?}");
     }
 }

@@ -131,9 +131,14 @@ fn allows_origin(identity: &Identity, headers: &HeaderMap) -> bool {
         || origin.is_some_and(|origin| allowed.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(origin)))
 }
 
-/// The key presented. A header wins, also one that holds no key.
+/// The key presented. A header wins, also one that holds no key; of several none does, for a proxy in front may
+/// have looked at another than we would.
 pub(super) fn presented<'a>(uri: &'a Uri, headers: &'a HeaderMap, in_query: bool) -> Option<&'a str> {
-    if let Some(value) = headers.get(AUTHORIZATION) {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    if let Some(value) = given.next() {
+        if given.next().is_some() {
+            return None;
+        }
         let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
         return scheme.eq_ignore_ascii_case("bearer").then(|| key.trim());
     }

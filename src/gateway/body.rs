@@ -1,11 +1,11 @@
 //! Bodies: what they may be, and reading them no further than they may go.
 
 use crate::base::limits;
-use crate::domain::fault::{Details, ErrorCode, Refusal};
+use crate::domain::fault::{Details, ErrorCode, FieldCode, FieldFault, Refusal};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http_body_util::BodyExt;
 use std::error::Error;
 use std::io;
@@ -38,6 +38,21 @@ fn is_json(kind: &str) -> bool {
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let Some((major, minor)) = kind.split_once('/') else { return false };
     kind == "application/json" || (!major.is_empty() && minor.len() > 5 && minor.ends_with("+json"))
+}
+
+/// Refuses a body in any transfer coding but the one that is understood: RFC 9112, section 6.1.
+pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let given = headers.get_all(TRANSFER_ENCODING);
+    let codings = given.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut codings = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(_), _) => {
+            let fault = FieldFault::new("#Transfer-Encoding", FieldCode::Enum, "must be chunked, or absent");
+            Err(Refusal::invalid(vec![fault]))
+        }
+    }
 }
 
 /// Refuses a body that says beforehand that it is too large.

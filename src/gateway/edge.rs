@@ -3,8 +3,9 @@
 
 use crate::domain::fault::{Details, ErrorCode, Refusal};
 use crate::gateway::answer::{self, Broken, Refused};
+use crate::gateway::leftover::{self, Lent};
 use crate::gateway::options::{HEADER_BYTES, HEADER_FIELDS};
-use crate::gateway::{Gate, exposition, host, router};
+use crate::gateway::{Gate, body, exposition, host, router};
 use crate::telemetry::label::{Reason, Route};
 use crate::wire::error;
 use axum::Router;
@@ -56,19 +57,18 @@ impl Edge {
     }
 
     /// The answer to a request, or none if there is nobody to answer.
-    pub(super) async fn serve(
-        &self,
-        peer: IpAddr,
-        mut request: Request<Incoming>,
-    ) -> Result<Response, Closed> {
+    pub(super) async fn serve(&self, peer: IpAddr, request: Request<Incoming>) -> Result<Response, Closed> {
+        let (mut request, left) = leftover::lend(request);
         let route = router::label(request.uri().path());
         let id = self.request_id(request.headers());
         // Assess has its own limit, from the last byte of its body.
         let unlimited = route == Route::Assess && request.method() == Method::POST;
-        let closable = request.version() < Version::HTTP_2;
         request.extensions_mut().insert(Arrival { peer });
         let mut response = match self.refused(peer, route, &request) {
-            Some(refusal) => refusal,
+            Some(refusal) => {
+                drop(request);
+                refusal
+            }
             None => self.routed(request, unlimited, &id).await,
         };
         if response.extensions_mut().remove::<Broken>().is_some() {
@@ -78,11 +78,16 @@ impl Edge {
             self.gate.parts.telemetry.rejected(Reason::from_text(code));
         }
         self.gate.parts.telemetry.request(route, response.status().as_u16());
-        let too_large = response.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        // Behind what is too large nothing is worth waiting for.
+        let ends =
+            response.status() == StatusCode::PAYLOAD_TOO_LARGE || response.headers().contains_key(CONNECTION);
+        let goes_on = match left {
+            Some(left) => !ends && left.read_away(self.gate.options.bounds.leftover).await,
+            None => true,
+        };
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, id);
-        if closable && too_large {
-            // What is still to come of the body is not waited for.
+        if !goes_on {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -91,9 +96,14 @@ impl Edge {
 
     /// The answer to a request that no route sees: HTTP of its version forbids it, or its address had its
     /// share of what asks for no key.
-    fn refused(&self, peer: IpAddr, route: Route, request: &Request<Incoming>) -> Option<Response> {
+    fn refused(&self, peer: IpAddr, route: Route, request: &Request<Lent>) -> Option<Response> {
         if let Err(refusal) = host::check(request) {
             return Some(answer::last(&refusal));
+        }
+        if let Err(refusal) = body::check_coding(request.headers()) {
+            let mut response = answer::last(&refusal);
+            *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
+            return Some(response);
         }
         if request.version() >= Version::HTTP_2 && list_bytes(request) > HEADER_BYTES {
             let mut response = answer::refuse(&refusal_of_head(431));
@@ -117,7 +127,7 @@ impl Edge {
     }
 
     /// The answer of a route.
-    async fn routed(&self, request: Request<Incoming>, unlimited: bool, id: &HeaderValue) -> Response {
+    async fn routed(&self, request: Request<Lent>, unlimited: bool, id: &HeaderValue) -> Response {
         let answer = Caught(Box::pin(self.router.clone().call(request)));
         let answered = if unlimited {
             Some(answer.await)
@@ -180,7 +190,7 @@ fn refusal_of_head(status: u16) -> Refusal {
 }
 
 /// The size of a header list as HTTP/2 counts it: RFC 9113, section 6.5.2.
-fn list_bytes(request: &Request<Incoming>) -> usize {
+fn list_bytes<B>(request: &Request<B>) -> usize {
     const FIELD: usize = 32;
     let uri = request.uri();
     let authority = uri.authority().map_or(0, |authority| authority.as_str().len());

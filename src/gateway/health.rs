@@ -70,6 +70,24 @@ impl Gate {
     fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
+
+    /// Why nobody should send requests here now, one reason each; none while it is ready.
+    pub(super) fn unready(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.is_draining() {
+            reasons.push("shutting down".to_owned());
+        }
+        if !self.parts.directory.is_loaded() {
+            reasons.push("the directory is not loaded".to_owned());
+        }
+        if self.log_health.text(self.parts.clock.elapsed()) != "ok" {
+            reasons.push("the log takes nothing".to_owned());
+        }
+        let running = |seen: &Option<Seen>| seen.is_some_and(|seen| seen.phase == Phase::Running);
+        let waiting = self.partitions().into_iter().filter(|(_, seen)| !running(seen));
+        reasons.extend(waiting.map(|(partition, _)| format!("partition {partition} is not deciding")));
+        reasons
+    }
 }
 
 /// `GET /health/livez`.
@@ -79,19 +97,7 @@ pub(super) async fn livez() -> Response {
 
 /// `GET /health/readyz`.
 pub(super) async fn readyz(State(gate): State<Arc<Gate>>) -> Response {
-    let mut reasons = Vec::new();
-    if gate.is_draining() {
-        reasons.push("shutting down".to_owned());
-    }
-    if !gate.parts.directory.is_loaded() {
-        reasons.push("the directory is not loaded".to_owned());
-    }
-    if gate.log_health.text(gate.parts.clock.elapsed()) != "ok" {
-        reasons.push("the log takes nothing".to_owned());
-    }
-    let running = |seen: &Option<Seen>| seen.is_some_and(|seen| seen.phase == Phase::Running);
-    let waiting = gate.partitions().into_iter().filter(|(_, seen)| !running(seen));
-    reasons.extend(waiting.map(|(partition, _)| format!("partition {partition} is not deciding")));
+    let reasons = gate.unready();
     let body = object(|body| {
         body.flag("ready", reasons.is_empty());
         if !reasons.is_empty() {

@@ -19,6 +19,7 @@ mod edge;
 mod exposition;
 mod health;
 mod host;
+mod leftover;
 mod limit;
 mod linger;
 mod maintenance;
@@ -114,6 +115,12 @@ impl Gateway {
         });
         let edge = Arc::new(Edge::new(Arc::clone(&gate)));
         Self { gate, edge }
+    }
+
+    /// Why `/health/readyz` says that it is not ready, as it says it; none while it is.
+    #[must_use]
+    pub fn unready(&self) -> Vec<String> {
+        self.gate.unready()
     }
 
     /// Serves `listener` until `shutdown` is done; then accepts nobody more, finishes what it holds within

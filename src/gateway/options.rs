@@ -61,6 +61,9 @@ pub struct Bounds {
     pub body_idle: Duration,
     /// How long a connection may stay open without a request.
     pub keep_alive: Duration,
+    /// How long an answer waits for the rest of a body that it does not depend on, so that its connection can go
+    /// on.
+    pub leftover: Duration,
     /// How long what a caller still sends is read behind its last answer.
     pub linger: Duration,
     /// Silence on an HTTP/2 connection after which it is asked whether it lives, and how long it may think.
@@ -84,6 +87,7 @@ impl Default for Bounds {
             header: Duration::from_secs(5),
             body_idle: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
+            leftover: Duration::from_secs(1),
             linger: Duration::from_secs(2),
             ping: [Duration::from_secs(30), Duration::from_secs(10)],
             assess: Duration::from_millis(1_500),

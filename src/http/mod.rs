@@ -1,6 +1,7 @@
 //! The outgoing HTTP client: one base URL, one credential, JSON out and JSON in. It neither retries nor
 //! follows redirects: what an answer means is its caller's to say.
 
+use crate::base::url::without_user;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Uri};
@@ -31,6 +32,8 @@ pub struct Client {
 pub enum BadTarget {
     /// The URL is no `http://host[:port][/path]`.
     Url(String),
+    /// The URL is one of HTTPS, which is not spoken.
+    Secure(String),
     /// The key has characters that no header may have.
     Key,
 }
@@ -38,13 +41,28 @@ pub enum BadTarget {
 impl fmt::Display for BadTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BadTarget::Url(url) => write!(f, "`{url}` is no http:// URL of a server"),
+            BadTarget::Url(url) => write!(f, "`{}` is no http:// URL of a server", without_user(url)),
+            BadTarget::Secure(url) => {
+                let url = without_user(url);
+                write!(
+                    f,
+                    "`{url}`: this command speaks plain HTTP only; name an http:// URL of the server, or of a proxy"
+                )
+            }
             BadTarget::Key => f.write_str("the key has characters that no key has"),
         }
     }
 }
 
 impl Error for BadTarget {}
+
+impl BadTarget {
+    /// What is wrong with `url`, which is none that can be used.
+    pub(crate) fn of_url(url: &str) -> Self {
+        let secure = url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+        if secure { BadTarget::Secure(url.to_owned()) } else { BadTarget::Url(url.to_owned()) }
+    }
+}
 
 /// An answer, whatever its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +122,7 @@ impl Client {
         connections: usize,
         limit: Duration,
     ) -> Result<Self, BadTarget> {
-        let bad = || BadTarget::Url(base.to_owned());
+        let bad = || BadTarget::of_url(base);
         let uri: Uri = base.parse().map_err(|_| bad())?;
         if uri.scheme_str() != Some("http") || uri.host().is_none() || uri.query().is_some() {
             return Err(bad());
@@ -197,8 +215,15 @@ mod tests {
     fn only_a_server_s_url_will_do() {
         let client = |url| Client::new(url, Some("clm_sk_x"), 1, Duration::from_secs(1)).map(|_| ());
         assert_eq!(client("http://127.0.0.1:8080/"), Ok(()));
-        for bad in ["", "127.0.0.1:8080", "https://example.com", "http://h/?q=1", "/api"] {
+        for bad in ["", "127.0.0.1:8080", "http://h/?q=1", "/api"] {
             assert_eq!(client(bad), Err(BadTarget::Url(bad.to_owned())), "{bad}");
+        }
+        for (bad, told) in [
+            ("HTTPS://u:pw@example.com", "`HTTPS://***@example.com`: this command speaks plain HTTP only; "),
+            ("ftp://u:pw@h", "`ftp://***@h` is no http:// URL of a server"),
+        ] {
+            let refused = client(bad).unwrap_err().to_string();
+            assert!(refused.starts_with(told), "{refused}");
         }
         let key = Client::new("http://h", Some("a\nb"), 1, Duration::from_secs(1)).map(|_| ());
         assert_eq!(key, Err(BadTarget::Key));

@@ -88,6 +88,12 @@ impl Report {
         self.statuses.values().sum()
     }
 
+    /// Requests that were answered with a status of 2xx.
+    #[must_use]
+    pub fn succeeded(&self) -> u64 {
+        self.statuses.range(200..300).map(|(_, count)| count).sum()
+    }
+
     /// Requests that failed without an answer.
     #[must_use]
     pub fn failed(&self) -> u64 {

@@ -23,7 +23,7 @@ impl Target {
     /// # Errors
     /// The URL or the key cannot be used.
     pub fn new(base: &str, key: &str, path: &str) -> Result<Self, BadTarget> {
-        let bad = || BadTarget::Url(base.to_owned());
+        let bad = || BadTarget::of_url(base);
         let uri: Uri = base.parse().map_err(|_| bad())?;
         let host = uri.host().filter(|_| uri.scheme_str() == Some("http") && uri.query().is_none());
         let host = host.filter(|host| !host.is_empty()).ok_or_else(bad)?;
@@ -71,10 +71,12 @@ mod tests {
 
     #[test]
     fn only_a_server_s_url_and_a_key_will_do() {
-        for bad in ["", "127.0.0.1:8080", "https://example.com", "http://h/?q=1", "/api"] {
+        for bad in ["", "127.0.0.1:8080", "http://h/?q=1", "/api"] {
             let refused = Target::new(bad, "k", "/").map(|_| ()).unwrap_err();
             assert_eq!(refused, BadTarget::Url(bad.to_owned()), "{bad}");
         }
+        let refused = Target::new("https://example.com", "k", "/").map(|_| ()).unwrap_err();
+        assert_eq!(refused, BadTarget::Secure("https://example.com".to_owned()));
         assert_eq!(Target::new("http://h", "a\r\nb", "/").map(|_| ()).unwrap_err(), BadTarget::Key);
     }
 

@@ -2,6 +2,7 @@
 
 use crate::base::limits;
 use crate::base::time::Ms;
+use crate::base::url::without_user;
 use crate::expr::nearest;
 use crate::node::installation::{self, InstallationKey};
 use crate::node::raw::{Entry, Given, Written};
@@ -368,7 +369,7 @@ fn shown(known: &Known, entries: &[Entry]) -> Shown {
     };
     let value = match &entry.given {
         _ if known.name == "installation.key" => "(given)".to_owned(),
-        Given::Word(text) | Given::Text(text) | Given::Integer(text) => text.clone(),
+        Given::Word(text) | Given::Text(text) | Given::Integer(text) => without_user(text).into_owned(),
         Given::Bool(value) => value.to_string(),
         Given::List(texts) => texts.join(","),
         Given::Other(noun) => (*noun).to_owned(),

@@ -4,6 +4,7 @@ use crate::archive::object::Variables;
 use crate::base::clock::Clock;
 use crate::base::murmur2::partition_of;
 use crate::base::position::{Topic, TopicPartition};
+use crate::base::url::without_user;
 use crate::gateway::{self, Callers, Directory, Gateway, MetricNotes, Partitions, Tls};
 use crate::log::{Log, Readers};
 use crate::node::admin::{self, Answers, Desk, Socket};
@@ -114,7 +115,8 @@ async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
     let mut server = Server::start(start, ground, door, socket, &base_url)?;
     start.notify.status("starting");
     let kept = tokio::spawn(tls::keep(tls, hang_up));
-    tracing::info!(%base_url, data = %server.ground.data.path().display(), "started");
+    let shown = without_user(&base_url);
+    tracing::info!(base_url = %shown, data = %server.ground.data.path().display(), "started");
     let outcome = tokio::select! {
         outcome = server.attend(start, &base_url, announce) => outcome,
         how = stop.asked() => {
@@ -174,8 +176,7 @@ impl Server {
     ) -> Result<Self, Failure> {
         let clock = &start.clock;
         let log: Arc<dyn Log> = Arc::clone(&ground.log) as Arc<dyn Log>;
-        let engines = ground.engines.clone();
-        let telemetry = Arc::new(telemetry(&engines).map_err(Failure::Failed)?);
+        let telemetry = Arc::new(telemetry(&ground.engines).map_err(Failure::Failed)?);
         let callers = Arc::new(Callers::new(clock).map_err(|error| failed(&error))?);
         let answers = Answers::new(&**clock, Arc::clone(&callers) as Arc<dyn Replies>);
         let answers = Arc::new(answers.map_err(Failure::Failed)?);
@@ -183,17 +184,7 @@ impl Server {
         let roster =
             Roster::new(Arc::clone(&directory) as Arc<dyn crate::worker::Directory>, log.partitions());
         let roster = Arc::new(roster);
-        let parts = Parts {
-            log: Arc::clone(&log),
-            stores: Arc::clone(&ground.stores),
-            archive: Some(Arc::clone(&ground.archive)),
-            engines,
-            clock: Arc::clone(clock),
-            replies: Arc::clone(&answers) as Arc<dyn Replies>,
-            directory: Arc::clone(&roster) as Arc<dyn crate::worker::Directory>,
-            notes: Arc::new(MetricNotes::new(Arc::clone(&telemetry))),
-            signal: Arc::default(),
-        };
+        let parts = worker_parts(&ground, clock, &answers, &roster, &telemetry);
         let signal = Arc::clone(&parts.signal);
         let (tell, ended) = oneshot::channel();
         // Nobody listens any more once the server stops.
@@ -201,6 +192,18 @@ impl Server {
         let worker = Worker::start(parts, worker_options(&start.config), tell).map_err(Failure::Failed)?;
         let (beside, damaged) = beside(start, &ground, &worker, &telemetry)?;
         let statuses = worker.statuses().to_vec();
+        let of_gateway = gateway::Parts {
+            log: Arc::clone(&log),
+            clock: Arc::clone(clock),
+            partitions: Partitions::of_worker(worker.statuses()),
+            callers,
+            directory,
+            telemetry,
+            damaged,
+        };
+        let options = gateway_options(&start.config, &ground, door.tls);
+        let gateway = Arc::new(Gateway::new(options, of_gateway));
+        let asked = Arc::clone(&gateway);
         let desk = Arc::new(Desk::new(admin::Parts {
             log: Arc::clone(&log),
             clock: Arc::clone(clock),
@@ -211,15 +214,13 @@ impl Server {
             key: ground.key.clone(),
             base_url: base_url.to_owned(),
             backup: backup_of(&ground, clock),
+            unready: Arc::new(move || asked.unready()),
         }));
         let (close_admin, closed) = watch::channel(false);
         let admin = tokio::spawn(socket.serve(Arc::clone(&desk), closed));
         let watched = Watched { rounds: worker.rounds(), statuses };
         let watchdog = tokio::spawn(watchdog::keep(Arc::clone(&start.notify), Arc::clone(clock), watched));
-        let partitions = Partitions::of_worker(worker.statuses());
-        let clock = Arc::clone(clock);
-        let parts = gateway::Parts { log, clock, partitions, callers, directory, telemetry, damaged };
-        let (door, close) = door.open(start, &ground, parts);
+        let (door, close) = open(gateway, door.listener);
         Ok(Self {
             ground,
             roster,
@@ -326,7 +327,7 @@ impl Server {
     fn told(&self, base_url: &str) -> String {
         let statuses = self.worker.statuses();
         let running = statuses.iter().filter(|(_, status)| status.phase() == Phase::Running).count();
-        format!("{running} of {} partitions decide, at {base_url}", statuses.len())
+        format!("{running} of {} partitions decide, at {}", statuses.len(), without_user(base_url))
     }
 
     fn is_settled(&self) -> bool {
@@ -366,6 +367,27 @@ fn backup_of(ground: &Arc<Ground>, clock: &Arc<dyn Clock>) -> admin::Backup {
     Arc::new(move |to, tell| backup::copy(&ground, &*clock, to, tell))
 }
 
+/// What the worker works with.
+fn worker_parts(
+    ground: &Ground,
+    clock: &Arc<dyn Clock>,
+    answers: &Arc<Answers>,
+    roster: &Arc<Roster>,
+    telemetry: &Arc<Telemetry>,
+) -> Parts {
+    Parts {
+        log: Arc::clone(&ground.log) as Arc<dyn Log>,
+        stores: Arc::clone(&ground.stores),
+        archive: Some(Arc::clone(&ground.archive)),
+        engines: ground.engines.clone(),
+        clock: Arc::clone(clock),
+        replies: Arc::clone(answers) as Arc<dyn Replies>,
+        directory: Arc::clone(roster) as Arc<dyn crate::worker::Directory>,
+        notes: Arc::new(MetricNotes::new(Arc::clone(telemetry))),
+        signal: Arc::default(),
+    }
+}
+
 fn worker_options(config: &Config) -> Options {
     let ms = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
     Options {
@@ -381,20 +403,11 @@ struct Door {
     tls: Option<Arc<Tls>>,
 }
 
-impl Door {
-    /// The gateway at work, and what ends it.
-    fn open(
-        self,
-        start: &Start,
-        ground: &Ground,
-        parts: gateway::Parts,
-    ) -> (JoinHandle<()>, oneshot::Sender<()>) {
-        let Self { listener, tls } = self;
-        let gateway = Gateway::new(gateway_options(&start.config, ground, tls), parts);
-        let (close, closed) = oneshot::channel();
-        let shutdown = async move { drop(closed.await) };
-        (tokio::spawn(async move { gateway.serve(listener, shutdown).await }), close)
-    }
+/// The gateway at work, and what ends it.
+fn open(gateway: Arc<Gateway>, listener: TcpListener) -> (JoinHandle<()>, oneshot::Sender<()>) {
+    let (close, closed) = oneshot::channel();
+    let shutdown = async move { drop(closed.await) };
+    (tokio::spawn(async move { gateway.serve(listener, shutdown).await }), close)
 }
 
 /// What keeps the log from growing for ever, looks for damage to it, and counts rows; and how many of the

@@ -139,12 +139,14 @@ fn each<T>(
     });
 }
 
-fn bound(value: &Value<'_>, current: i64, default: i64, most: i64, faults: &mut Faults) -> i64 {
+/// The bound as it would be; none where its value is a fault.
+fn bound(value: &Value<'_>, current: i64, default: i64, most: i64, faults: &mut Faults) -> Option<i64> {
     if value.is_null() {
-        return default;
+        return Some(default);
     }
     let least = i64::from(most > 100);
-    value.integer(least..=most, faults).unwrap_or(current)
+    let (before, given) = (faults.total(), value.integer(least..=most, faults));
+    given.or_else(|| (faults.total() == before).then_some(current))
 }
 
 fn thresholds(
@@ -156,17 +158,25 @@ fn thresholds(
     if value.is_null() {
         return default;
     }
-    let patched = value.object(faults, |bounds: &Bounds<'_>, faults| Thresholds {
-        review: bound(&bounds.review, current.review, default.review, 101, faults),
-        challenge: bound(&bounds.challenge, current.challenge, default.challenge, 101, faults),
-        decline: bound(&bounds.decline, current.decline, default.decline, 101, faults),
+    let patched = value.object(faults, |bounds: &Bounds<'_>, faults| {
+        [
+            bound(&bounds.review, current.review, default.review, 101, faults),
+            bound(&bounds.challenge, current.challenge, default.challenge, 101, faults),
+            bound(&bounds.decline, current.decline, default.decline, 101, faults),
+        ]
     });
-    let patched = patched.unwrap_or(current);
-    if !patched.is_valid() && faults.is_empty() {
+    let Some(patched) = patched else { return current };
+    // Those that could be read are out of order whatever the others would be.
+    if !patched.iter().flatten().is_sorted() {
         let message = "must be 1 ≤ review ≤ challenge ≤ decline ≤ 101";
         value.fault(Bad::new(FieldCode::OutOfRange, message), faults);
     }
-    patched
+    let [review, challenge, decline] = patched;
+    Thresholds {
+        review: review.unwrap_or(current.review),
+        challenge: challenge.unwrap_or(current.challenge),
+        decline: decline.unwrap_or(current.decline),
+    }
 }
 
 fn list_weights(value: &Value<'_>, current: ListWeights, faults: &mut Faults) -> ListWeights {
@@ -175,8 +185,8 @@ fn list_weights(value: &Value<'_>, current: ListWeights, faults: &mut Faults) ->
         return default;
     }
     let patched = value.object(faults, |lists: &Lists<'_>, faults| ListWeights {
-        flag: bound(&lists.flag, current.flag, default.flag, 100, faults),
-        review: bound(&lists.review, current.review, default.review, 100, faults),
+        flag: bound(&lists.flag, current.flag, default.flag, 100, faults).unwrap_or(current.flag),
+        review: bound(&lists.review, current.review, default.review, 100, faults).unwrap_or(current.review),
     });
     patched.unwrap_or(current)
 }

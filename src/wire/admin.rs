@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use std::fmt;
 
 /// The version of these shapes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Bytes of a request's line: a document and what JSON makes of it as a text, and a little.
 pub const REQUEST_BYTES: usize = 2 * crate::base::limits::APPLY_BYTES + 4_096;
@@ -342,8 +342,10 @@ pub struct BackupShown {
 pub struct StatusShown {
     /// The product's version.
     pub version: String,
-    /// Whether what an operator asks for is done yet.
+    /// Whether requests should be sent here, as `/health/readyz` says it.
     pub ready: bool,
+    /// Why not.
+    pub reasons: Vec<String>,
     /// Maintenance.
     pub maintenance: MaintenanceShown,
     /// By number.
@@ -412,7 +414,7 @@ mod tests {
     #[test]
     fn a_request_is_one_line_of_one_spelling() {
         let command = Command::ChangeKey(KeyChange { id: "key_1".to_owned(), state: "revoked".to_owned() });
-        let text = r#"{"version":1,"command":{"change_key":{"id":"key_1","state":"revoked"}}}"#;
+        let text = r#"{"version":2,"command":{"change_key":{"id":"key_1","state":"revoked"}}}"#;
         assert_eq!(String::from_utf8(write_request(command.clone())).unwrap(), text);
         assert_eq!(read_request(text.as_bytes()), Ok(command));
     }
@@ -420,12 +422,12 @@ mod tests {
     #[test]
     fn what_is_not_known_is_refused() {
         let table = [
-            (r#"{"version":2,"commands":[]}"#, "the server speaks version 1 of this protocol, not 2"),
+            (r#"{"version":1,"commands":[]}"#, "the server speaks version 2 of this protocol, not 1"),
             (r#"{"command":{"status":{}}}"#, "missing field `version`"),
-            (r#"{"version":1,"command":{"status":{"more":1}}}"#, "unknown field `more`"),
-            (r#"{"version":1,"command":{"status":{}},"more":1}"#, "unknown field `more`"),
-            (r#"{"version":1,"command":{"fly":{}}}"#, "unknown variant `fly`"),
-            (r#"{"version":1,"version":1,"command":{"status":{}}}"#, "duplicate field `version`"),
+            (r#"{"version":2,"command":{"status":{"more":1}}}"#, "unknown field `more`"),
+            (r#"{"version":2,"command":{"status":{}},"more":1}"#, "unknown field `more`"),
+            (r#"{"version":2,"command":{"fly":{}}}"#, "unknown variant `fly`"),
+            (r#"{"version":2,"version":2,"command":{"status":{}}}"#, "duplicate field `version`"),
             ("", "EOF"),
         ];
         for (text, expected) in table {

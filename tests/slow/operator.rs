@@ -227,8 +227,12 @@ fn a_parked_partition_says_why_and_is_tried_again_at_once() {
         "{status}"
     );
     assert_eq!(status["partitions"][1]["phase"], "running");
+    let (code, said) = server.get("/health/readyz");
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &status["ready"], &status["reasons"]), (503, &false.into(), &said["reasons"]));
     let shown = done(data, &["status"]);
     assert!(shown.lines().any(|line| line.starts_with("partition 2: poisoned: ")), "{shown}");
+    assert!(shown.contains(", not ready\nnot ready: partition 2 is not deciding\n"), "{shown}");
     let (exit, _, err) = run(data, &["partitions", "retry", "1"]);
     assert_eq!(exit, Some(3));
     assert!(err.contains("partition 1 is running: it waits for nothing"), "{err}");
@@ -238,5 +242,6 @@ fn a_parked_partition_says_why_and_is_tried_again_at_once() {
     let running = |status: &Value| status["partitions"][2]["phase"] == "running";
     let status = wait_for(|| Some(json(data, &["status"])).filter(running));
     assert_eq!(status["partitions"][2]["failure"], Value::Null);
+    assert_eq!((&status["ready"], &status["reasons"]), (&true.into(), &serde_json::json!([])));
     assert_eq!(server.stop(), Some(0));
 }

@@ -2,6 +2,7 @@
 
 use super::error::tell;
 use crate::archive::ArchiveError;
+use crate::base::url::without_user;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -41,15 +42,17 @@ pub(super) fn store(
 ) -> Result<(Arc<dyn ObjectStore>, Path), ArchiveError> {
     if address.starts_with("file://") {
         let path = folder_of(address).ok_or_else(|| {
-            ArchiveError::Refused(format!("{address:?} must be file:// and an absolute path"))
+            ArchiveError::Refused(format!("{:?} must be file:// and an absolute path", without_user(address)))
         })?;
         return Ok((folder(&path)?, Path::default()));
     }
     if let Some(rest) = address.strip_prefix("s3://") {
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        return Ok((bucket_of(bucket, variables)?, prefix_of(prefix)?));
+        let shown = without_user(address);
+        return Ok((bucket_of(bucket, &shown, variables)?, prefix_of(prefix)?));
     }
-    Err(ArchiveError::Refused(format!("{address:?} is no archive: it must begin with file:// or s3://")))
+    let shown = without_user(address);
+    Err(ArchiveError::Refused(format!("{shown:?} is no archive: it must begin with file:// or s3://")))
 }
 
 /// The folder that an address names.
@@ -83,12 +86,13 @@ pub(super) fn clear(folder: &std::path::Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn bucket_of(bucket: &str, variables: &Variables) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
-    let refused = |why: String| ArchiveError::Refused(format!("s3://{bucket}: {why}"));
+fn bucket_of(bucket: &str, shown: &str, variables: &Variables) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
+    let refused = |why: String| ArchiveError::Refused(format!("{shown}: {why}"));
     let named = !bucket.is_empty()
         && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
     if !named {
-        return Err(refused("must name a bucket".to_owned()));
+        let why = "must name a bucket, without credentials: those are in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+        return Err(refused(why.to_owned()));
     }
     let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_WITHIN, ..RetryConfig::default() };
     let mut builder = AmazonS3Builder::new();
@@ -131,6 +135,14 @@ fn decoded(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_in_an_address_is_not_told() {
+        for address in ["s3://AKIA:HUSH@bucket/x", "s3://AKIA:HU/SH@bucket/x", "ftp://u:HUSH@h"] {
+            let told = store(address, &Variables::default()).map(drop).unwrap_err().to_string();
+            assert!(!told.contains("HU") && !told.contains("SH@") && told.contains("***@"), "{told}");
+        }
+    }
 
     #[test]
     fn an_address_is_a_folder_or_a_bucket() {

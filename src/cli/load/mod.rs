@@ -1,6 +1,7 @@
 //! `clausum load`: seeded traffic against a server, with a table that grows while somebody watches and one
 //! at the end.
 
+mod files;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -11,11 +12,12 @@ use crate::cli::Place;
 use crate::cli::ending::{Ending, Exit};
 use crate::cli::shell::Shell;
 use crate::cli::target;
-use crate::load::{Mix, Options, Pace, Progress, Report, Scenario, Shape, Target, Traffic, plot};
+use crate::load::{Mix, Options, Pace, Progress, Report, Scenario, Shape, Target, Traffic};
 use crate::node::{Stop, duration};
 use clap::{Args, ValueEnum};
+use files::Files;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,7 +79,10 @@ pub(super) enum Rate {
 
 fn rate(text: &str) -> Result<Rate, String> {
     match text.parse::<u32>() {
-        Ok(rate) => Ok(NonZeroU32::new(rate).map_or(Rate::Max, Rate::Each)),
+        // Nothing a second is nothing to measure.
+        Ok(rate) => {
+            NonZeroU32::new(rate).map(Rate::Each).ok_or_else(|| "must be above zero, or `max`".to_owned())
+        }
         Err(_) if text == "max" => Ok(Rate::Max),
         Err(_) => Err("must be a whole number, or `max`".to_owned()),
     }
@@ -163,6 +168,7 @@ pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Re
     let run = u64::try_from(clock.now().0).unwrap_or(0);
     let mix = Mix { scenario, payers: arguments.payers, ..Mix::default() };
     let traffic = Traffic::new(arguments.seed, run, mix).map_err(|error| Ending::usage(&error))?;
+    let files = Files::open(arguments)?;
     let options = Options {
         pace,
         duration: arguments.duration,
@@ -180,31 +186,19 @@ pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Re
     } else {
         show::table(&report, arguments.rate, shell)?;
     }
-    write_files(arguments, &report)?;
-    Ok(match report.answered() {
-        _ if interrupted => Exit::Interrupted,
-        0 => Exit::Failed,
-        _ => Exit::Done,
-    })
-}
-
-fn write_files(arguments: &Arguments, report: &Report) -> Result<(), Ending> {
-    let write = |path: &Path, text: String| {
-        let written = std::fs::write(path, text);
-        written.map_err(|error| Ending::failed(&format!("{}: {error}", path.display())))
-    };
-    let latencies = report.latencies.as_ref().unwrap_or(&report.service);
-    if let Some(path) = &arguments.hdr {
-        write(path, latencies.percentile_log())?;
+    files.write(arguments, &report)?;
+    if interrupted {
+        return Ok(Exit::Interrupted);
     }
-    if let Some(path) = &arguments.plot {
-        let what = match report.latencies {
-            Some(_) => "latency from when a request was due, to its answer",
-            None => "closed loop, not corrected: latency from when a request was sent, to its answer",
-        };
-        write(path, plot(&report.seconds, &arguments.title(), what))?;
+    match show::failure(&report) {
+        None => Ok(Exit::Done),
+        Some(why) => {
+            if !arguments.json {
+                shell.complain(why);
+            }
+            Ok(Exit::Failed)
+        }
     }
-    Ok(())
 }
 
 /// Runs, and meanwhile shows how it goes to whoever watches. Tells whether it was interrupted.

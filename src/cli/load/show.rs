@@ -49,6 +49,7 @@ pub(super) fn table(report: &Report, rate: Rate, shell: &mut Shell) -> std::io::
     let mut rows: Vec<(String, String)> = vec![
         ("due".to_owned(), report.due.to_string()),
         ("answered".to_owned(), report.answered().to_string()),
+        ("answered other than 2xx".to_owned(), other(report).to_string()),
         (wanted, format!("{:.1}", report.rate())),
     ];
     rows.extend(report.statuses.iter().map(|(status, count)| (format!("HTTP {status}"), count.to_string())));
@@ -65,7 +66,24 @@ pub(super) fn table(report: &Report, rate: Rate, shell: &mut Shell) -> std::io::
     let rows: Vec<_> = rows.into_iter().map(|(name, value)| vec![name, value]).collect();
     shell.table(&["load", ""], &rows)?;
     shell.line("")?;
-    latencies(report, shell)
+    latencies(report, shell)?;
+    match other(report) {
+        0 => Ok(()),
+        other => shell.line(&format!(
+            "{other} of {} answers were other than 2xx, and are among these latencies",
+            report.answered()
+        )),
+    }
+}
+
+/// Answers that are no success.
+fn other(report: &Report) -> u64 {
+    report.answered() - report.succeeded()
+}
+
+/// Why a run measured nothing, if it did not.
+pub(super) fn failure(report: &Report) -> Option<&'static str> {
+    (report.succeeded() == 0).then_some("no request was answered with 2xx")
 }
 
 /// With what is corrected and what is not side by side, so that the difference is seen.
@@ -115,6 +133,7 @@ pub(super) fn as_json(report: &Report) -> Value {
     let seconds: Vec<Value> = report.seconds.iter().map(second).collect();
     let open = report.latencies.is_some();
     json!({"loop": if open { "open" } else { "closed" }, "due": report.due, "answered": report.answered(),
+        "succeeded": report.succeeded(), "other_than_2xx": other(report), "error": failure(report),
         "failed": report.failed(), "not_sent": report.shed, "unanswered": report.unanswered(),
         "elapsed_ms": us(report.elapsed) / 1_000, "rate": report.rate(),
         "latency_us": report.latencies.as_ref().map(latencies), "service_us": latencies(&report.service),

@@ -46,14 +46,12 @@ fn every_request_that_was_due_is_accounted_for() {
 #[test]
 fn a_closed_loop_is_called_one_and_corrects_nothing() {
     let (url, accepted) = serve(|_| Some((200, APPROVED.to_owned())));
-    for rate in ["0", "max"] {
-        let (exit, report) = load(&url, &format!("--rate {rate} --duration 200ms --connections 4"));
-        assert_eq!(exit, 0, "{report}");
-        assert_eq!((&report["loop"], &report["latency_us"]), (&Value::from("closed"), &Value::Null));
-        assert!(number(&report["answered"]) > 0, "{report}");
-        assert_eq!(report["due"], report["answered"]);
-    }
-    assert_eq!(accepted.load(Ordering::Relaxed), 8, "each keeps its connection");
+    let (exit, report) = load(&url, "--rate max --duration 200ms --connections 4");
+    assert_eq!(exit, 0, "{report}");
+    assert_eq!((&report["loop"], &report["latency_us"]), (&Value::from("closed"), &Value::Null));
+    assert!(number(&report["answered"]) > 0, "{report}");
+    assert_eq!((&report["due"], &report["error"]), (&report["answered"], &Value::Null));
+    assert_eq!(accepted.load(Ordering::Relaxed), 4, "each keeps its connection");
     let line = format!("load --url {url} --key k --rate max --duration 100ms");
     let (_, out, _) = run_line(&line.split(' ').collect::<Vec<_>>());
     assert!(out.contains("closed loop: ") && !out.contains("DUE"), "{out}");
@@ -73,9 +71,40 @@ fn files_hold_what_the_report_says() {
     assert!(hgrm.contains(&total), "{total}\n{hgrm}");
     let svg = std::fs::read_to_string(svg).unwrap();
     assert!(svg.contains("1000 requests a second, bursts of 14:1, 64 connections, mixed, seed 1"), "{svg}");
-    let (exit, _, err) =
-        run_line(&["load", "--url", &url, "--key", "k", "--duration", "1ms", "--hdr", "/nowhere/a.hgrm"]);
-    assert!(exit == 1 && err.contains("/nowhere/a.hgrm: "), "{err}");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_told_before_anything_is_sent() {
+    let (url, accepted) = serve(|_| Some((200, APPROVED.to_owned())));
+    let run = |more: &[&str]| {
+        run_line(&[&["load", "--url", &url, "--key", "k", "--duration", "50ms"], more].concat())
+    };
+    let (exit, out, err) = run(&["--hdr", "/nowhere/a.hgrm", "--plot", "/nowhere/a.svg"]);
+    assert_eq!((exit, out.as_str(), err.lines().count()), (3, "", 2), "{err}");
+    assert!(err.contains("clausum: /nowhere/a.hgrm: ") && err.contains("clausum: /nowhere/a.svg: "), "{err}");
+    assert_eq!(accepted.load(Ordering::Relaxed), 0);
+    // Nothing is left of a run that was none, and nothing is lost by it.
+    let folder = tempfile::tempdir().unwrap();
+    let [old, new] = ["old", "new"].map(|name| folder.path().join(name));
+    std::fs::write(&old, "kept").unwrap();
+    let [hdr, plot] = [&old, &new].map(|path| path.to_str().unwrap());
+    let nobody = ["load", "--url", "http://127.0.0.1:1", "--key", "k", "--hdr", hdr, "--plot", plot];
+    assert_eq!(run_line(&nobody).0, 1);
+    assert_eq!((std::fs::read_to_string(&old).unwrap().as_str(), new.exists()), ("kept", false));
+    assert_eq!(run(&["--rate", "max", "--hdr", hdr]).0, 0);
+    assert!(!std::fs::read_to_string(&old).unwrap().contains("kept"));
+}
+
+#[test]
+fn a_run_without_a_success_failed_and_says_so() {
+    let (url, _) = serve(|_| Some((401, "{}".to_owned())));
+    let (exit, report) = load(&url, "--rate max --duration 50ms --connections 1");
+    assert_eq!((exit, &report["error"]), (1, &Value::from("no request was answered with 2xx")));
+    assert_eq!((&report["succeeded"], &report["other_than_2xx"]), (&Value::from(0), &report["answered"]));
+    let line = format!("load --url {url} --key k --rate max --duration 50ms");
+    let (exit, out, err) = run_line(&line.split(' ').collect::<Vec<_>>());
+    assert_eq!((exit, err.as_str()), (1, "clausum: no request was answered with 2xx\n"));
+    assert!(out.contains("HTTP 401") && out.contains(" answers were other than 2xx, and are among"), "{out}");
 }
 
 #[test]
@@ -88,6 +117,9 @@ fn what_cannot_be_run_is_refused_with_its_reason() {
     let (exit, _, err) =
         run_line(&["load", "--url", "http://h", "--key", "k", "--rate", "max", "--burst", "14"]);
     assert_eq!((exit, err.as_str()), (2, "clausum: --ramp and --burst change a rate, and `max` has none\n"));
+    let (exit, _, err) = run_line(&["load", "--url", "https://h", "--key", "k"]);
+    assert_eq!(exit, 2);
+    assert!(err.starts_with("clausum: `https://h`: this command speaks plain HTTP only"), "{err}");
     let (exit, _, err) = run_line(&["load", "--url", "http://127.0.0.1:1", "--key", "k"]);
     assert_eq!(exit, 1);
     assert!(err.starts_with("clausum: no connection: "), "{err}");

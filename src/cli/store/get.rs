@@ -90,7 +90,7 @@ fn read(look: &Look, key: &Key) -> Result<Option<Row>, Ending> {
 }
 
 fn damaged(why: &dyn std::fmt::Display) -> Ending {
-    Ending::Told(Exit::Checks, vec![why.to_string()])
+    Ending::Told(Exit::Checks, vec![why.into()])
 }
 
 /// The offset a checkpoint stands at: behind it the log may know more.

@@ -46,7 +46,7 @@ struct States {
 
 impl States {
     fn find(place: &Place) -> Result<Self, Ending> {
-        let config = place.resolve(None).map_err(|faults| Ending::inputs(&faults))?.config;
+        let config = place.resolve(None).map_err(Ending::configuration)?.config;
         let data = Data::new(config.data);
         let partitions = data.partitions().map_err(|error| {
             Ending::input(&format!("there is no state in {}: {error}", data.path().display()))
@@ -81,5 +81,5 @@ fn of_store(error: &StoreError) -> Ending {
         StoreError::Damaged { .. } => Exit::Checks,
         StoreError::Full | StoreError::Locked(_) | StoreError::Failed(_) => Exit::Failed,
     };
-    Ending::Told(exit, vec![error.to_string()])
+    Ending::Told(exit, vec![(error as &dyn std::fmt::Display).into()])
 }

@@ -31,6 +31,11 @@ async fn no_key_that_works_is_401() {
     let key = site.server_key();
     check(&site, &[("authorization", &format!("Basic {key}"))], "", UNAUTHORIZED).await;
     check(&site, &[("authorization", &key)], "", UNAUTHORIZED).await;
+    let (bearer, other) = (format!("Bearer {key}"), "Bearer clm_sk_xxx");
+    for twice in [[&*bearer, other], [other, &bearer], [&bearer, &bearer]] {
+        check(&site, &twice.map(|value| ("authorization", value)), &format!("?api_key={key}"), UNAUTHORIZED)
+            .await;
+    }
     let mut mistyped = key.clone();
     mistyped.replace_range(10..11, if &key[10..11] == "a" { "b" } else { "a" });
     check(&site, &[("authorization", &format!("Bearer {mistyped}"))], "", UNAUTHORIZED).await;

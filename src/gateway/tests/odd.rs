@@ -96,6 +96,92 @@ async fn what_stands_beside_the_chunks_has_its_limits() {
 }
 
 #[tokio::test]
+async fn a_body_in_a_coding_that_is_not_understood_is_not_read() {
+    let site = Site::usual().await;
+    let key = site.server_key();
+    let chunked = format!("{:x}\r\n{BODY}\r\n0\r\n\r\n", BODY.len());
+    let next = "GET /health/livez HTTP/1.1\r\nhost: x\r\n\r\n";
+    for coding in
+        ["gzip, chunked", "identity, chunked", "chunked, chunked", "gzip\r\ntransfer-encoding: chunked"]
+    {
+        let request = post(&key, &format!("transfer-encoding: {coding}\r\n")) + &chunked + next;
+        let answers = all(&site, &request).await;
+        assert_eq!((answers.len(), answers[0].status), (1, 501), "{coding}: {answers:?}");
+        assert_eq!(
+            (&*answers[0].code(), answers[0].header("connection")),
+            ("VALIDATION_ERROR", Some("close"))
+        );
+        assert_eq!(answers[0].json()["error"]["details"]["fields"][0]["field"], "#Transfer-Encoding");
+    }
+    assert!(site.records().is_empty());
+    let plain = post(&key, "transfer-encoding: Chunked\r\nconnection: close\r\n") + &chunked;
+    assert_eq!(all(&site, &plain).await[0].status, 200);
+}
+
+/// Sends the head of a request, its body, and another request; the first answer and the status of the second,
+/// if the connection went on.
+async fn then_next(site: &Site, head: &str, body: &str) -> (Answer, Option<u16>) {
+    let mut stream = site.connect().await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::task::yield_now().await;
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let answer = one_answer(&mut stream).await;
+    if answer.header("connection").is_some() {
+        assert_eq!(read_all(&mut stream).await, b"", "it was said to close");
+        return (answer, None);
+    }
+    stream
+        .write_all(b"GET /health/livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .expect("it was not said to close");
+    let status = one_answer(&mut stream).await.status;
+    (answer, Some(status))
+}
+
+#[tokio::test]
+async fn a_connection_goes_on_behind_a_body_that_nobody_wanted() {
+    let site = Site::usual().await;
+    let key = site.server_key();
+    let limited = site.key(KeyType::Server, |_, key| key.per_minute = Some(0));
+    // More than the server library reads ahead.
+    let body = "x".repeat(60_000);
+    let length = format!("content-length: {}\r\n", body.len());
+    let check = async |head: String, status: u16| {
+        let (answer, next) = then_next(&site, &head, &body).await;
+        assert_eq!((answer.status, next), (status, Some(200)), "{head}");
+    };
+    check(post("clm_sk_xxx", &length), 401).await;
+    check(post(&key, &length).replace("/assess", "/nothing"), 404).await;
+    check(post(&key, &length).replace("POST", "PUT"), 405).await;
+    check(post(&key, &format!("{length}content-type: text/plain\r\n")), 415).await;
+    check(post(&limited, &length), 429).await;
+    check(post(&key, &length).replace("POST /api/v1/assess", "GET /health/livez"), 200).await;
+    let home = crate::base::murmur2::partition_of(OrgId::INSTALLATION.to_string().as_bytes(), PARTITIONS);
+    site.directory.changed(home, DirectoryChange::Maintenance(Some(crate::base::time::Ms(1))));
+    check(post(&key, &length), 503).await;
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let (answer, next) = then_next(&site, &post(&key, "transfer-encoding: chunked\r\n"), &chunked).await;
+    assert_eq!((answer.status, next), (503, Some(200)));
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_go_on_is_said_to_close() {
+    let site = Site::start(hurried(approve, |bounds| bounds.leftover = SHORT)).await;
+    let endless = format!("{:x}\r\n{}\r\n", 10_000, "x".repeat(10_000)).repeat(10);
+    for (headers, body) in [
+        ("content-length: 100\r\n", "never whole"),
+        ("content-length: 100\r\n", ""),
+        ("content-length: 100\r\nexpect: 100-continue\r\n", ""),
+        ("content-length: 70000\r\n", ""),
+        ("transfer-encoding: chunked\r\n", &endless),
+        ("transfer-encoding: chunked\r\n", "no chunk\r\n"),
+    ] {
+        let (answer, _) = then_next(&site, &post("clm_sk_xxx", headers), body).await;
+        assert_eq!((answer.status, answer.header("connection")), (401, Some("close")), "{headers}{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_caller_that_asks_before_it_sends_is_told_to_go_on_or_refused() {
     let site = Site::usual().await;
     let key = site.server_key();

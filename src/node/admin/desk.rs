@@ -37,6 +37,8 @@ pub(in crate::node) struct Parts {
     pub(in crate::node) key: InstallationKey,
     pub(in crate::node) base_url: String,
     pub(in crate::node) backup: Backup,
+    /// Why `/health/readyz` says that the server is not ready; none while it is.
+    pub(in crate::node) unready: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
 /// Copies the installation to an address. Takes as long as it takes, and waits for what it reads and writes.

@@ -1,11 +1,14 @@
 //! Documents that change settings, lists and packs of one organization in one step. What is wrong with one
 //! only its shard can tell, for that depends on what is in force there.
 
+use crate::base::id::OrgId;
 use crate::base::limits;
-use crate::node::admin::desk::{Desk, Trouble, accepted};
+use crate::domain::fault::FieldFault;
+use crate::node::admin::desk::{Desk, Trouble, accepted, fault};
+use crate::node::admin::organizations::NO_ORGANIZATION;
 use crate::shard::effects::Reply;
 use crate::wire::admin::{Answer, Apply, Fault};
-use crate::wire::apply;
+use crate::wire::apply::{self, Document};
 use crate::wire::envelope::RecordType;
 use crate::wire::error::ErrorBody;
 use crate::wire::internal;
@@ -22,28 +25,52 @@ impl Desk {
         let mut faults = Faults::strict();
         let Some(read) = apply::read(document, &mut faults) else {
             // It cannot be read at all, so there is nothing that a shard could add.
-            let faults = faults.into_vec().into_iter();
-            let at = |place: Option<crate::domain::fault::TextPlace>| {
-                place.map_or_else(String::new, |at| format!(" (line {}, column {})", at.line, at.column))
-            };
-            let faults = faults.map(|fault| Fault {
-                message: format!("{}{}", fault.message, at(fault.place)),
-                code: fault.code.text().to_owned(),
-                field: fault.field,
-            });
-            return Err(Trouble::Refused(faults.collect()));
+            return Err(Trouble::Refused(told(faults)));
         };
-        let Some(named) = asked.organization_id.as_ref().or(read.organization.as_ref()) else {
-            let message = "must be named, here or by the command";
-            return Err(Trouble::refused("/organization", "required", message));
+        let organization = match self.addressed(asked, &read) {
+            Ok(organization) => organization,
+            // No shard is asked, but what is wrong with its form is so for every one.
+            Err(fault) => {
+                let mut told = told(faults);
+                if told.iter().all(|other| other.field != fault.field) {
+                    told.insert(0, fault);
+                }
+                return Err(Trouble::Refused(told));
+            }
         };
-        let organization = self.organization(named)?;
         let record = (RecordType::Apply, document.to_vec());
         let reply = accepted(self.write(organization, vec![record]).await?)?.into_iter().next();
         let told = reply.and_then(|reply| internal::read(&reply.body).ok());
         told.map(Answer::Applied)
             .ok_or_else(|| Trouble::failed(&"the document was applied; what is in force was not understood"))
     }
+
+    /// The organization that the command names, or else the document.
+    fn addressed(&self, asked: &Apply, document: &Document) -> Result<OrgId, Fault> {
+        let (field, named) = match (&asked.organization_id, &document.organization) {
+            (Some(named), _) => ("organization_id", named),
+            (None, Some(named)) => ("/organization", named),
+            (None, None) => {
+                return Err(fault("/organization", "required", "must be named, here or by the command"));
+            }
+        };
+        let known = self.known(named);
+        known.ok_or_else(|| fault(field, "reference", NO_ORGANIZATION))
+    }
+}
+
+/// Faults of form, as an operator is told them.
+fn told(faults: Faults) -> Vec<Fault> {
+    let told = |fault: FieldFault| {
+        let at =
+            fault.place.map_or_else(String::new, |at| format!(" (line {}, column {})", at.line, at.column));
+        Fault {
+            message: format!("{}{at}", fault.message),
+            code: fault.code.text().to_owned(),
+            field: fault.field,
+        }
+    };
+    faults.into_vec().into_iter().map(told).collect()
 }
 
 /// What a shard's refusal says.

@@ -37,9 +37,11 @@ impl Desk {
             state_bytes: status.state_bytes(),
             failure: status.failure(),
         });
+        let reasons = (self.parts.unready)();
         Answer::Status(StatusShown {
             version: version().to_owned(),
-            ready: self.is_open(),
+            ready: reasons.is_empty(),
+            reasons,
             maintenance: self.maintained(),
             partitions: partitions.collect(),
         })

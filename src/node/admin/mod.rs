@@ -7,6 +7,7 @@
 mod client;
 mod desk;
 mod documents;
+mod guests;
 mod installation;
 mod keys;
 mod organizations;

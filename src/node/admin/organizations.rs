@@ -12,6 +12,10 @@ use crate::wire::envelope::RecordType;
 use crate::wire::internal::{self, ApiKeyPut, OrganizationPut};
 use crate::wire::json::Text;
 
+/// What is told of an id that nobody has.
+pub(super) const NO_ORGANIZATION: &str =
+    "there is no organization with that id; `clausum orgs list` shows all";
+
 impl Desk {
     /// Makes an organization and a key of each type, without limits, as a first start does.
     pub(super) async fn create_organization(&self, new: NewOrganization) -> Result<Answer, Trouble> {
@@ -64,11 +68,12 @@ impl Desk {
 
     /// The organization with an id.
     pub(super) fn organization(&self, id: &str) -> Result<OrgId, Trouble> {
-        let known = id.parse().ok().filter(|id| self.parts.roster.has_organization(*id));
-        known.ok_or_else(|| {
-            let message = "there is no organization with that id; `clausum orgs list` shows all";
-            Trouble::refused("organization_id", "reference", message)
-        })
+        self.known(id).ok_or_else(|| Trouble::refused("organization_id", "reference", NO_ORGANIZATION))
+    }
+
+    /// An organization by its id.
+    pub(super) fn known(&self, id: &str) -> Option<OrgId> {
+        id.parse().ok().filter(|id| self.parts.roster.has_organization(*id))
     }
 }
 

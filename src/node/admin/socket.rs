@@ -1,6 +1,7 @@
 //! The socket itself: `admin.sock` in the data folder, for the folder's owner only, one request a line.
 
 use crate::node::admin::desk::{Desk, Trouble, fault};
+use crate::node::admin::guests::{Guest, Guests};
 use crate::node::data::Data;
 use crate::node::serve::Failure;
 use crate::wire::admin::{self, Failed, Line, Progress, Refused};
@@ -20,7 +21,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
-/// Connections at once; beyond them callers wait in the kernel's queue.
+/// Connections at once; beyond them one on which nobody asks anything gives way, and where there is none callers
+/// wait in the kernel's queue.
 const CONNECTIONS: usize = 8;
 /// How long a connection may stay without a whole request.
 const IDLE: Duration = Duration::from_secs(30);
@@ -73,15 +75,21 @@ impl Socket {
     pub(in crate::node) async fn serve(self, desk: Arc<Desk>, mut closed: watch::Receiver<bool>) {
         let Self { listener, path } = self;
         let mut sessions = JoinSet::new();
+        let mut guests = Guests::new(CONNECTIONS);
         let (for_sessions, mut for_rest) = (closed.clone(), closed.clone());
         loop {
-            let room = sessions.len() < CONNECTIONS;
+            let room = guests.have_room();
             tokio::select! {
                 () = turned(&mut closed) => break,
                 Some(_) = sessions.join_next() => {}
+                () = guests.fall_silent(), if !room => {}
                 accepted = listener.accept(), if room => match accepted {
                     Ok((stream, _)) => {
-                        sessions.spawn(attend(Arc::clone(&desk), stream, for_sessions.clone()));
+                        let guest = guests.guest();
+                        let session =
+                            attend(Arc::clone(&desk), stream, Arc::clone(&guest), for_sessions.clone());
+                        let session = sessions.spawn(session);
+                        guests.came(guest, session);
                     }
                     Err(error) => {
                         tracing::warn!(%error, "no operator's connection could be accepted");
@@ -139,14 +147,15 @@ fn check_place(path: &Path) -> Result<(), Failure> {
     }
 }
 
-async fn attend(desk: Arc<Desk>, stream: UnixStream, mut closed: watch::Receiver<bool>) {
+async fn attend(desk: Arc<Desk>, stream: UnixStream, guest: Arc<Guest>, mut closed: watch::Receiver<bool>) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     loop {
         let line = tokio::select! {
             () = turned(&mut closed) => return,
-            line = timeout(IDLE, next_line(&mut reader)) => line,
+            line = guest.unless_asked_to_leave(timeout(IDLE, next_line(&mut reader))) => line,
         };
+        let Some(line) = line else { return };
         let (line, more) = match line {
             Ok(Ok(Some(line))) => match carried_out(&desk, &line, &mut writer).await {
                 Some(line) => (line, true),

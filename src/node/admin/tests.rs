@@ -19,12 +19,17 @@ use crate::shard::effects::{DirectoryChange, Reply};
 use crate::wire::admin::{self, Answer, BackupShown, BackupTo, Command, Nothing, OfOrganization};
 use crate::worker::status::Status;
 use crate::worker::{Directory, Replies};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+
+/// Far beyond what an answer takes, and before a connection without a word is closed for its silence.
+const SOON: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 struct Others(Mutex<Vec<String>>);
@@ -69,6 +74,7 @@ fn desk(data: &Data) -> Arc<Desk> {
         signal: Arc::new(Signal::default()),
         base_url: "http://h".to_owned(),
         backup: Arc::new(copied),
+        unready: Arc::new(|| vec!["the log takes nothing".to_owned()]),
     }))
 }
 
@@ -173,8 +179,8 @@ async fn what_is_no_request_is_refused_with_its_reason() {
         (&b"\n"[..], "EOF while parsing"),
         (b"{}\n", "missing field `version`"),
         (b"\xff\n", "expected value"),
-        (b"{\"version\":7}\n", "version 1 of this protocol, not 7"),
-        (b"{\"version\":1,\"command\":{\"list_keys\":{}}}\n", "missing field `organization_id`"),
+        (b"{\"version\":7}\n", "version 2 of this protocol, not 7"),
+        (b"{\"version\":2,\"command\":{\"list_keys\":{}}}\n", "missing field `organization_id`"),
     ] {
         let line = site.raw(bytes.to_vec()).await;
         assert!(line.starts_with("{\"refused\":") && line.contains(words), "{line}");
@@ -197,6 +203,37 @@ async fn many_at_once_wait_for_their_turn() {
 }
 
 #[tokio::test]
+async fn those_that_say_nothing_give_way_the_oldest_first_and_those_that_are_served_do_not() {
+    let site = Site::start();
+    let path = site.data.admin_socket();
+    let mut silent: Vec<_> = (0..8).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    let asked = site.ask(Command::Status(Nothing {}));
+    assert!(timeout(SOON, asked).await.expect("somebody should have given way").is_ok());
+    let mut oldest = silent.remove(0);
+    let gone = spawn_blocking(move || oldest.read(&mut [0]).unwrap());
+    assert_eq!(timeout(SOON, gone).await.expect("it gave way").unwrap(), 0);
+    // Of one that was served before, the connection is as good as any other.
+    let mut newest = silent.pop().unwrap();
+    let line = spawn_blocking(move || {
+        newest
+            .write_all(&[admin::write_request(Command::Status(Nothing {})), b"\n".to_vec()].concat())
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(newest).read_line(&mut line).unwrap();
+        line
+    });
+    assert!(line.await.unwrap().starts_with("{\"done\":"));
+}
+
+#[tokio::test]
+async fn a_status_says_what_readyz_says() {
+    let site = Site::start();
+    site.desk.open();
+    let Ok(Answer::Status(shown)) = site.ask(Command::Status(Nothing {})).await else { panic!("no status") };
+    assert_eq!((shown.ready, &*shown.reasons), (false, &["the log takes nothing".to_owned()][..]));
+}
+
+#[tokio::test]
 async fn nothing_is_written_before_the_server_is_ready_or_where_nobody_decides() {
     let site = Site::start();
     let on = || Command::Maintenance(admin::MaintenanceChange { on: Some(true) });
@@ -210,6 +247,22 @@ async fn nothing_is_written_before_the_server_is_ready_or_where_nobody_decides()
     let of = Command::ListKeys(OfOrganization { organization_id: "o".to_owned() });
     let AskError::Refused(faults) = site.ask(of).await.unwrap_err() else { panic!("it is wrong") };
     assert_eq!((faults[0].field.as_str(), faults[0].code.as_str()), ("organization_id", "reference"));
+}
+
+#[tokio::test]
+async fn a_document_for_nobody_has_its_faults_of_form_told_as_well() {
+    let site = Site::start();
+    site.desk.open();
+    let told = async |organization_id: Option<&str>, document: &str| {
+        let (organization_id, document) = (organization_id.map(str::to_owned), document.to_owned());
+        let asked = Command::Apply(admin::Apply { organization_id, document });
+        let AskError::Refused(faults) = site.ask(asked).await.unwrap_err() else { panic!("it is wrong") };
+        faults.into_iter().map(|fault| fault.field).collect::<Vec<_>>()
+    };
+    assert_eq!(told(None, r#"{"bogus":1,"lists":3}"#).await, ["/organization", "/bogus", "/lists"]);
+    assert_eq!(told(None, r#"{"organization":3}"#).await, ["/organization"]);
+    assert_eq!(told(None, r#"{"organization":"o","bogus":1}"#).await, ["/organization", "/bogus"]);
+    assert_eq!(told(Some("o"), r#"{"bogus":1}"#).await, ["organization_id", "/bogus"]);
 }
 
 #[tokio::test]

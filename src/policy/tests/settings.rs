@@ -88,4 +88,28 @@ fn what_is_not_valid_is_told_with_its_place() {
     }
     let several = patch(&ScoringSettings::default(), r#"{"weights":{"a":1},"disabled_signals":["b"]}"#);
     assert_eq!(several.unwrap_err().len(), 2);
+    let order = "/thresholds out_of_range";
+    for (body, expected) in [
+        (
+            r#"{"thresholds":{"review":90,"challenge":20,"bogus":1}}"#,
+            &["/thresholds/bogus unknown_field", order][..],
+        ),
+        (r#"{"bogus":1,"thresholds":{"review":90,"challenge":20}}"#, &["/bogus unknown_field", order]),
+        // The two that can be read are out of order whatever the third is.
+        (r#"{"thresholds":{"review":"x","challenge":90,"decline":20}}"#, &["/thresholds/review type", order]),
+        (r#"{"thresholds":{"review":0,"challenge":90}}"#, &["/thresholds/review min", order]),
+        (r#"{"thresholds":{"challenge":"x","review":60}}"#, &["/thresholds/challenge type"]),
+        (
+            r#"{"amount_min":{"*":"6","XXX":"1"},"amount_max":{"*":"5"},"list_weights":{"flag":101,"x":1}}"#,
+            &[
+                "/list_weights/x unknown_field",
+                "/list_weights/flag max",
+                "/amount_min/XXX unknown_currency",
+                "/amount_min max",
+            ],
+        ),
+    ] {
+        let expected: Vec<_> = expected.iter().map(|told| (*told).to_owned()).collect();
+        assert_eq!(patch(&ScoringSettings::default(), body), Err(expected), "{body}");
+    }
 }
