@@ -44,7 +44,11 @@ fn check(catalogue: &Catalogue, files: &[PathBuf], json: bool, shell: &mut Shell
         let document = match text(file) {
             Ok(document) => document,
             Err(why) => {
-                shell.complain(&why);
+                if json {
+                    shell.json(&unread(file, &why))?;
+                } else {
+                    shell.complain(&why);
+                }
                 exit = Exit::Input;
                 continue;
             }
@@ -85,6 +89,13 @@ fn check(catalogue: &Catalogue, files: &[PathBuf], json: bool, shell: &mut Shell
         }
     }
     Ok(exit)
+}
+
+/// A file that cannot be read has one diagnostic, without a place in it.
+fn unread(file: &Path, why: &str) -> Value {
+    let diagnostic = json!({"line": null, "column": null, "severity": "error", "code": "file", "message": why,
+        "rule_id": null});
+    json!({"file": file.display().to_string(), "valid": false, "diagnostics": [diagnostic]})
 }
 
 fn diagnostic(fault: &Diagnostic) -> Value {

@@ -471,6 +471,10 @@ fn a_secret_in_a_url_is_not_shown() {
 
 #[test]
 fn a_refusal_is_json_where_json_is_asked_for() {
+    let (exit, out, err) = run_line(&["rules", "check", "/nowhere.yaml", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((exit, err.as_str(), &told["file"]), (3, "", &"/nowhere.yaml".into()));
+    assert!(told["diagnostics"][0]["message"].as_str().unwrap().starts_with("/nowhere.yaml: "));
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     for (line, exit, message) in [

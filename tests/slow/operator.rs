@@ -232,7 +232,10 @@ fn a_parked_partition_says_why_and_is_tried_again_at_once() {
     assert_eq!((code, &status["ready"], &status["reasons"]), (503, &false.into(), &said["reasons"]));
     let shown = done(data, &["status"]);
     assert!(shown.lines().any(|line| line.starts_with("partition 2: poisoned: ")), "{shown}");
-    assert!(shown.contains(", not ready\nnot ready: partition 2 is not deciding\n"), "{shown}");
+    assert!(
+        shown.contains(", not ready\n") && shown.contains("\nnot ready: partition 2 is not deciding\n"),
+        "{shown}"
+    );
     let (exit, _, err) = run(data, &["partitions", "retry", "1"]);
     assert_eq!(exit, Some(3));
     assert!(err.contains("partition 1 is running: it waits for nothing"), "{err}");
