@@ -11,7 +11,8 @@
   kafka.py tool CLASS ...  runs a class of the jars, as org.apache.kafka.tools.TopicCommand
 
 Options, before the command: --folder (default: clausum-kafka in the folder for temporary files), --port (of the
-first node; each takes two; 0 finds free ones), --heap (of a node). Several clusters may run at once, each in a
+first node; each takes two; 0 finds free ones), --heap (of a node), --advertise (the port that clients of a single
+node are told, for one who stands in between). Several clusters may run at once, each in a
 folder of its own. Where KAFKA_BOOTSTRAP is set, `start` and `attached` print it and start nothing. Jars are kept
 in ~/.cache/clausum/kafka/VERSION. Only processes that this script started in the folder are ever ended.
 """
@@ -43,7 +44,7 @@ node.id={id}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{told}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
@@ -147,6 +148,7 @@ class Cluster:
         self.folder = pathlib.Path(arguments.folder).resolve()
         self.port = arguments.port
         self.heap = arguments.heap
+        self.told = arguments.advertise
         self.flags = []
         self.plan = self.folder / "cluster.json"
         self.nodes = json.loads(self.plan.read_text()) if self.plan.exists() else []
@@ -192,7 +194,14 @@ class Cluster:
         voters = ",".join(f"{n['id']}@127.0.0.1:{n['controller']}" for n in self.nodes)
         replicas, in_sync = (3, 2) if count >= 3 else (1, 1)
         settings.write_text(
-            PROPERTIES.format(**node, voters=voters, data=home / "data", replicas=replicas, in_sync=in_sync)
+            PROPERTIES.format(
+                **node,
+                told=self.told if self.told and count == 1 else node["port"],
+                voters=voters,
+                data=home / "data",
+                replicas=replicas,
+                in_sync=in_sync,
+            )
         )
         if not (home / "data" / "meta.properties").exists():
             tool = ["-Xshare:auto", "-Dlog4j2.level=ERROR", "kafka.tools.StorageTool", "format"]
@@ -307,6 +316,7 @@ def main():
     parser.add_argument("--folder", default=os.path.join(tempfile.gettempdir(), "clausum-kafka"))
     parser.add_argument("--port", type=int, default=19092)
     parser.add_argument("--heap", default="512m")
+    parser.add_argument("--advertise", type=int)
     parser.add_argument("command")
     parser.add_argument("rest", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()

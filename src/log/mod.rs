@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod memory;
 mod reach;
 mod readers;

@@ -175,6 +175,11 @@ macro_rules! checks {
         mod in_memory_and_files {
             $(#[test] fn $name() { super::each(super::checks::$name); })*
         }
+
+        #[cfg(feature = "kafka")]
+        mod on_kafka {
+            $(#[test] fn $name() { crate::log::kafka::tests::harness::on_broker(super::checks::$name); })*
+        }
     };
 }
 
