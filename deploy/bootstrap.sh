@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what a bare Debian machine lacks to build Clausum; silent when nothing is missing.
 #
-#   bootstrap.sh [COMPONENT…]     components of the Rust toolchain that are needed besides: rustfmt, clippy
+#   bootstrap.sh [COMPONENT…]     what is needed besides: rustfmt and clippy, components of the Rust toolchain;
+#                                 kafka, what deploy/kafka/kafka.py runs a broker with
 #
 # Debian packages come through apt-get (with sudo when not root), Rust through rustup, and only if there is
 # no cargo at all: an installed toolchain is never changed but for a component that was asked for.
@@ -28,12 +29,24 @@ has_libclang() {
     return 1
 }
 
+has_openssl() {
+    [ -e /usr/include/openssl/ssl.h ] || [ -n "${OPENSSL_DIR:-}" ] || pkg-config --exists openssl 2>/dev/null
+}
+
 missing_packages() {
     has clang && has clang++ && has cc || echo clang
     has_libclang || echo libclang-dev
     has cmake || echo cmake
     has make || echo make
     has curl || echo curl
+    # librdkafka's: TLS and SASL. zlib and zstd come with its crates.
+    has pkg-config || echo pkg-config
+    has_openssl || echo libssl-dev
+    if [ "$broker" = yes ]; then
+        has python3 || echo python3
+        has mvn || echo maven
+        has java || echo default-jre-headless
+    fi
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || echo ca-certificates
 }
 
@@ -105,11 +118,15 @@ check_component() {
     rustup component add "$1" </dev/null || fail "rustup could not add $1 (its message is above; is there a network?)"
 }
 
+broker=no
+for component in "$@"; do
+    [ "$component" != kafka ] || broker=yes
+done
 packages=$(missing_packages | tr '\n' ' ')
 packages=${packages% }
 [ -z "$packages" ] || install_packages
 has cargo || install_rust
 check_rust
 for component in "$@"; do
-    check_component "$component"
+    [ "$component" = kafka ] || check_component "$component"
 done

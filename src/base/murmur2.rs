@@ -61,6 +61,24 @@ mod tests {
         assert_eq!(murmur2(b"").cast_signed(), 275_646_681);
     }
 
+    /// Vectors of Java's own client, printed by `deploy/kafka/Partitions.java`.
+    #[test]
+    fn keys_have_the_partition_that_javas_client_gives_them() {
+        let vectors = include_str!("murmur2.txt");
+        for line in vectors.lines() {
+            let fields: Vec<&str> = line.split(' ').collect();
+            let hex = if fields[0] == "-" { "" } else { fields[0] };
+            let (pairs, _) = hex.as_bytes().as_chunks::<2>();
+            let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+            let key: Vec<u8> = pairs.iter().map(byte).collect();
+            assert_eq!(murmur2(&key).cast_signed(), fields[1].parse::<i32>().unwrap(), "{line}");
+            for (partitions, expected) in [1, 3, 12, 1_000].into_iter().zip(&fields[2..]) {
+                assert_eq!(partition_of(&key, partitions).0.to_string(), *expected, "{line}");
+            }
+        }
+        assert_eq!(vectors.lines().count(), 57);
+    }
+
     #[test]
     fn spreads_over_partitions() {
         let mut seen = [0_u32; 4];

@@ -84,10 +84,13 @@ pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result
 fn of_log(error: &LogError) -> Ending {
     let exit = match error {
         LogError::Damaged { .. } => Exit::Checks,
-        LogError::OutOfRange { .. } | LogError::NoPartition(_) | LogError::OtherPartitions { .. } => {
-            Exit::Input
+        LogError::OutOfRange { .. }
+        | LogError::NoPartition(_)
+        | LogError::WrongTopic { .. }
+        | LogError::OtherPartitions { .. } => Exit::Input,
+        LogError::Locked(_) | LogError::Io { .. } | LogError::Unreachable(_) | LogError::Closed(_) => {
+            Exit::Failed
         }
-        LogError::Locked(_) | LogError::Io { .. } | LogError::Closed(_) => Exit::Failed,
     };
     Ending::Told(exit, vec![(error as &dyn std::fmt::Display).into()])
 }

@@ -6,9 +6,13 @@
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod memory;
+mod reach;
 mod readers;
 
+pub use reach::read_before;
 pub use readers::{Mark, Readers, Unread};
 
 use crate::base::position::{Offset, Partition, TopicPartition};
@@ -17,6 +21,7 @@ use crate::base::time::Ms;
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A record as the log holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +45,7 @@ pub struct Appended {
     pub first: Offset,
     /// The offset of the last record.
     pub last: Offset,
-    /// The timestamp they all carry.
+    /// The timestamp of the last record. Where the log stamps an append whole they all carry it.
     pub timestamp: Ms,
 }
 
@@ -107,6 +112,15 @@ pub enum LogError {
         /// The error's text.
         what: String,
     },
+    /// A topic is not as it must be; the log is not opened.
+    WrongTopic {
+        /// The topic.
+        topic: String,
+        /// The setting, what it is, and what it must be.
+        what: String,
+    },
+    /// The log did not answer in time. It may later.
+    Unreachable(String),
     /// The log has closed or failed for good.
     Closed(String),
 }
@@ -131,6 +145,8 @@ impl fmt::Display for LogError {
             }
             LogError::Damaged { file, at, what } => write!(f, "{file} is damaged at byte {at}: {what}"),
             LogError::Io { file, what } => write!(f, "{file}: {what}"),
+            LogError::WrongTopic { topic, what } => write!(f, "topic {topic}: {what}"),
+            LogError::Unreachable(what) => write!(f, "the log does not answer: {what}"),
             LogError::Closed(why) => write!(f, "the log is closed: {why}"),
         }
     }
@@ -157,12 +173,13 @@ pub struct PollLimit {
     pub bytes: usize,
 }
 
-/// What a log holds, for whoever only reads it.
+/// What a log holds, for whoever only reads it. Where the log is on other machines these calls wait for
+/// them, so they are for threads that may wait.
 pub trait Contents: Send + Sync + fmt::Debug {
-    /// What a partition holds now.
+    /// What a partition holds now: everything that was acknowledged to anybody before.
     ///
     /// # Errors
-    /// The partition is unknown or the log failed.
+    /// The partition is unknown, the log does not answer in time, or it failed.
     fn bounds(&self, of: TopicPartition) -> Result<Bounds, LogError>;
 
     /// A reader that stands at `from`, which need not be the offset of a record.
@@ -186,7 +203,8 @@ pub trait Log: Contents {
     /// partition unknown ([`AppendError::Closed`]), or the log closed.
     fn append(&self, to: TopicPartition, records: Vec<Bytes>, done: Done) -> Result<(), AppendError>;
 
-    /// Raises `signal` whenever records of `of` become visible, until the signal is dropped.
+    /// Raises `signal` whenever records of `of` become visible, until the signal is dropped. Visible to a
+    /// reader: where there is none, nobody may look.
     fn subscribe(&self, of: TopicPartition, signal: &Arc<Signal>);
 
     /// Joins the group of workers that share the partitions of the requests topic.
@@ -198,14 +216,24 @@ pub trait Log: Contents {
 
 /// Reads one partition in order.
 pub trait Reader: Send + fmt::Debug {
-    /// The next records, durable ones only; none if the reader is at the end. Never waits.
+    /// The next records, durable ones only. Never waits: none means that none is here yet, which is the end of
+    /// the log only where [`Reader::position`] says so. [`read_before`] waits.
     ///
     /// # Errors
     /// Damage, a trimmed position, or the log's failure.
     fn poll(&mut self, limit: PollLimit) -> Result<Vec<Stored>, LogError>;
 
-    /// The offset from which the next poll reads.
+    /// The offset from which the next poll reads: everything below was polled or is a gap. A reader that found
+    /// no more stands at the log's end, also where a gap is all there is before it.
     fn position(&self) -> Offset;
+
+    /// The log's end as far as the reader has heard, which may be some time ago. Never waits, and is never
+    /// before its position.
+    fn end(&self) -> Offset;
+
+    /// Waits until a poll may tell more than the last one did, or `limit` is over; says whether it may. Where
+    /// every poll goes to the end there is nothing to wait for: no, at once.
+    fn wait(&mut self, limit: Duration) -> bool;
 }
 
 /// A change of what this worker owns.

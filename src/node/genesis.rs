@@ -63,6 +63,8 @@ pub(super) fn open_log(
         LogError::OutOfRange { .. }
         | LogError::NoPartition(_)
         | LogError::Io { .. }
+        | LogError::WrongTopic { .. }
+        | LogError::Unreachable(_)
         | LogError::Closed(_) => Failure::Failed(error.to_string()),
     })
 }

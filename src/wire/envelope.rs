@@ -267,6 +267,7 @@ impl<'a> Found<'a> {
                 header::PRECHECK => &mut found.precheck,
                 header::PEER_IP => &mut found.peer_ip,
                 header::PEER_AGENT => &mut found.peer_agent,
+                header::HEADERS_CUT => return Err(bad("the headers are too many or too long")),
                 header::REPLY_TO => {
                     found.awaited = true;
                     continue;

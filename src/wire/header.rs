@@ -23,6 +23,8 @@ pub const TRACEPARENT: &str = "traceparent";
 pub const RESERVED_PREFIX: &str = "clausum-";
 /// What a sender's own headers with the reserved prefix become on a dead letter.
 pub const RENAMED_PREFIX: &str = "x-clausum-";
+/// Set by the log on a record with more headers than a content holds: how many there were.
+pub const HEADERS_CUT: &str = "clausum-headers-cut";
 /// When the gateway had the request, in milliseconds since the epoch.
 pub const RECEIVED: &str = "clausum-received";
 /// Says that a gateway waits for the answer.

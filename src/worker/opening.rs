@@ -17,8 +17,8 @@ use crate::worker::ack::{Ack, Inbox};
 use crate::worker::checkpoint::Progress;
 use crate::worker::outbox::{Landed, Outbox};
 use crate::worker::owner::{Owner, OwnerTurn, Stage};
-use crate::worker::recover::{Archived, Local, Plan, Seen, plan, tails};
-use crate::worker::restore::{Here, Outcome, Restore, Restored, Task};
+use crate::worker::recover::{Archived, Local, Plan, Seen, plan};
+use crate::worker::restore::{Here, Outcome, Restore, Restored, Tails, Task};
 use crate::worker::running::{Failure, Running};
 use crate::worker::snapshot::catalog::{Catalog, Found, READ};
 use std::collections::{BTreeMap, VecDeque};
@@ -46,11 +46,40 @@ pub(super) struct Restoring {
     /// Whether the store here is a snapshot that was fetched.
     fetched: bool,
     looks: u32,
+    /// What it goes on with: the state held at another's announcement, or that of a checkpoint.
+    begin: Option<Begin>,
+    /// What the log holds of the outputs, once it was read.
+    tails: Option<Box<Tails>>,
     /// To be done by others, in this order.
     jobs: VecDeque<Box<Restore>>,
 }
 
+/// What an opening goes on with once the tails are read.
+#[derive(Debug)]
+enum Begin {
+    /// The state that was held.
+    Held(Box<Running>),
+    /// The state of the store here, as of a checkpoint or the log's start.
+    Core(Box<Core>),
+}
+
 impl Restoring {
+    /// The state held at another's announcement.
+    pub(super) fn held(&self) -> Option<&Running> {
+        match &self.begin {
+            Some(Begin::Held(running)) => Some(running),
+            Some(Begin::Core(_)) | None => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn held_mut(&mut self) -> Option<&mut Running> {
+        match &mut self.begin {
+            Some(Begin::Held(running)) => Some(running),
+            Some(Begin::Core(_)) | None => None,
+        }
+    }
+
     pub(super) fn take_job(&mut self) -> Option<Box<Restore>> {
         self.jobs.pop_front()
     }
@@ -143,15 +172,7 @@ impl Owner {
         inbox: Arc<Inbox>,
         held: Option<Box<Running>>,
     ) -> Result<(), Failure> {
-        if let Some(mut running) = held {
-            let landed = tails::read_tails(&*self.parts.log, self.partition, running.outbox.landed())?;
-            running.outbox.restart(landed);
-            running.emitted = outputs(landed);
-            (running.epoch, running.nonce, running.inbox) = (announced.first, nonce, inbox);
-            self.stage = Stage::Running(running);
-            return Ok(());
-        }
-        self.incarnation += 1;
+        self.incarnation += u64::from(held.is_none());
         let mut restoring = Restoring {
             epoch: announced.first,
             nonce,
@@ -163,10 +184,20 @@ impl Owner {
             tried: BTreeMap::new(),
             fetched: false,
             looks: 0,
+            begin: None,
+            tails: None,
             jobs: VecDeque::new(),
         };
-        self.look_here(&mut restoring)?;
-        self.look_there(&mut restoring, NEWEST);
+        match held {
+            Some(running) => {
+                self.ask(&mut restoring, Task::Tails { known: running.outbox.landed(), next: None });
+                restoring.begin = Some(Begin::Held(running));
+            }
+            None => {
+                self.look_here(&mut restoring)?;
+                self.look_there(&mut restoring, NEWEST);
+            }
+        }
         self.stage = Stage::Restoring(Box::new(restoring));
         Ok(())
     }
@@ -218,6 +249,7 @@ impl Owner {
                 self.pace.cache = cache;
                 (restoring.archive, restoring.catalog) = (Some(archive), catalog);
             }
+            Outcome::Tails(tails) => restoring.tails = Some(tails?),
             Outcome::Fetched(number, fetched) => {
                 if let Err(why) = &fetched {
                     tracing::warn!(partition = self.partition.0, number, why, "a snapshot does not do");
@@ -234,24 +266,29 @@ impl Owner {
 
     /// Does what the plan says, once there is one.
     pub(super) fn restoring(&mut self, mut restoring: Box<Restoring>) -> Result<OwnerTurn, Failure> {
-        let waited = self.parts.clock.elapsed().saturating_sub(restoring.began);
         let wait_ms = self.options.archive_wait_ms;
+        match (restoring.begin.take(), restoring.tails.take()) {
+            (Some(begin), Some(tails)) => {
+                let running = self.begin(*restoring, begin, *tails)?;
+                self.stage = Stage::Running(running);
+                return Ok(OwnerTurn::Busy);
+            }
+            (Some(begin), None) => {
+                restoring.begin = Some(begin);
+                self.stage = Stage::Restoring(restoring);
+                return Ok(OwnerTurn::Idle(Duration::from_secs(1)));
+            }
+            (None, _) => {}
+        }
+        let waited = self.parts.clock.elapsed().saturating_sub(restoring.began);
         let Some(plan) = restoring.plan(waited, wait_ms) else {
             self.stage = Stage::Restoring(restoring);
             return Ok(OwnerTurn::Idle(Duration::from_millis(wait_ms.clamp(1, 1_000))));
         };
         tracing::info!(partition = self.partition.0, epoch = restoring.epoch.0, %plan, "opening");
         match plan {
-            Plan::FromLocal(meta) => {
-                let running = self.open(*restoring, meta.core, meta.outputs)?;
-                self.stage = Stage::Running(running);
-                return Ok(OwnerTurn::Busy);
-            }
-            Plan::FromStart => {
-                let running = self.open(*restoring, Core::default(), [None; 3])?;
-                self.stage = Stage::Running(running);
-                return Ok(OwnerTurn::Busy);
-            }
+            Plan::FromLocal(meta) => self.begin_at(&mut restoring, meta.core, meta.outputs)?,
+            Plan::FromStart => self.begin_at(&mut restoring, Core::default(), [None; 3])?,
             Plan::SetAside(_) => {
                 self.aside = true;
                 self.look_here(&mut restoring)?;
@@ -274,18 +311,43 @@ impl Owner {
         Ok(OwnerTurn::Busy)
     }
 
-    /// The shard as it was at `core`, over the store here.
-    fn open(
-        &mut self,
-        restoring: Restoring,
+    /// Begins at `core`, once the tails are read from the outputs known on.
+    fn begin_at(
+        &self,
+        restoring: &mut Restoring,
         core: Core,
         known: [Option<Landed>; 3],
-    ) -> Result<Box<Running>, Failure> {
+    ) -> Result<(), Failure> {
+        let no_store = || Failure::Poison("there is no store to begin with".to_owned());
+        let start = restoring.here.as_ref().ok_or_else(no_store)?.bounds.start;
+        let next = Some(core.next().max(start));
+        restoring.begin = Some(Begin::Core(Box::new(core)));
+        self.ask(restoring, Task::Tails { known, next });
+        Ok(())
+    }
+
+    /// Opens the partition behind the outputs that the log was read to hold.
+    fn begin(&mut self, restoring: Restoring, begin: Begin, tails: Tails) -> Result<Box<Running>, Failure> {
+        match begin {
+            Begin::Held(mut running) => {
+                running.outbox.restart(tails.landed);
+                running.emitted = outputs(tails.landed);
+                let Restoring { epoch, nonce, inbox, .. } = restoring;
+                (running.epoch, running.nonce, running.inbox) = (epoch, nonce, inbox);
+                Ok(running)
+            }
+            Begin::Core(core) => self.open(restoring, *core, tails),
+        }
+    }
+
+    /// The shard as it was at `core`, over the store here.
+    fn open(&mut self, restoring: Restoring, core: Core, tails: Tails) -> Result<Box<Running>, Failure> {
         let Restoring { epoch, nonce, inbox, here, archive, catalog, fetched, .. } = restoring;
         if fetched {
             self.parts.notes.restored();
         }
-        let log = &*self.parts.log;
+        let no_reader = || Failure::Poison("there is no reader to begin with".to_owned());
+        let (landed, reader) = (tails.landed, tails.reader.ok_or_else(no_reader)?);
         let no_store = || Failure::Poison("there is no store to begin with".to_owned());
         let here = here.ok_or_else(no_store)?;
         let store = here.store.ok_or_else(no_store)?;
@@ -298,10 +360,8 @@ impl Owner {
         let (now, wall) = (self.parts.clock.elapsed(), self.parts.clock.now());
         self.pace.opened(newest, (now, wall), &self.options);
         self.parts.directory.opened(self.partition, directory(&*store)?);
-        let landed = tails::read_tails(log, self.partition, known)?;
-        let next = core.next().max(here.bounds.start);
-        let reader = log.reader(TopicPartition::new(Topic::Requests, self.partition), next)?;
-        let shard = Shard::new(self.partition, log.partitions(), self.parts.engines.clone(), core);
+        let partitions = self.parts.log.partitions();
+        let shard = Shard::new(self.partition, partitions, self.parts.engines.clone(), core);
         Ok(Box::new(Running {
             partition: self.partition,
             frozen_next: shard.core().next(),

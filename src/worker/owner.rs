@@ -135,7 +135,10 @@ impl Owner {
     pub fn take_job(&mut self) -> Option<Job> {
         let job = match &mut self.stage {
             Stage::Running(running) | Stage::Held(running, _) => running.job.take().map(Job::Checkpoint),
-            Stage::Restoring(restoring) => restoring.take_job().map(Job::Restore),
+            Stage::Restoring(restoring) => {
+                let held = restoring.held_mut().and_then(|running| running.job.take());
+                held.map(Job::Checkpoint).or_else(|| restoring.take_job().map(Job::Restore))
+            }
             Stage::Waiting(_) | Stage::Announcing { .. } | Stage::Ended(_) => None,
         };
         job.or_else(|| self.snapshot.take().map(Job::Snapshot))
@@ -158,9 +161,11 @@ impl Owner {
         let running = match &mut self.stage {
             Stage::Running(running) | Stage::Held(running, _) => running,
             Stage::Announcing { held: Some(running), .. } => running,
-            Stage::Waiting(_) | Stage::Announcing { .. } | Stage::Restoring(_) | Stage::Ended(_) => {
-                return Ok(());
-            }
+            Stage::Restoring(restoring) => match restoring.held_mut() {
+                Some(running) => running,
+                None => return Ok(()),
+            },
+            Stage::Waiting(_) | Stage::Announcing { .. } | Stage::Ended(_) => return Ok(()),
         };
         if running.incarnation != done.incarnation {
             return Ok(());
@@ -232,7 +237,8 @@ impl Owner {
     fn running(&self) -> Option<&Running> {
         match &self.stage {
             Stage::Running(running) | Stage::Held(running, _) => Some(running),
-            Stage::Waiting(_) | Stage::Announcing { .. } | Stage::Restoring(_) | Stage::Ended(_) => None,
+            Stage::Restoring(restoring) => restoring.held(),
+            Stage::Waiting(_) | Stage::Announcing { .. } | Stage::Ended(_) => None,
         }
     }
 
@@ -346,7 +352,7 @@ impl Owner {
 
     fn tell(&mut self, running: &Running) -> Result<(), Failure> {
         let next = running.shard.core().next();
-        let end = self.parts.log.bounds(TopicPartition::new(Topic::Requests, self.partition))?.end;
+        let end = running.reader.end();
         let behind = end.0.saturating_sub(next.0);
         // Behind a turn that applied nothing stands only what came since it polled.
         let unpolled = if behind > 0 { running.reached } else { None };

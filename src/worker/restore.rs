@@ -4,12 +4,13 @@
 
 use crate::archive::Archive;
 use crate::base::hash::{Digest256, Digester};
-use crate::base::position::{Offset, Partition};
-use crate::log::{Bounds, Log, LogError};
+use crate::base::position::{Offset, Partition, Topic, TopicPartition};
+use crate::log::{Bounds, Log, LogError, Reader};
 use crate::store::{Import, Store, StoreError, Stores};
 use crate::wire::manifest::{FileEntry, Manifest};
 use crate::worker::checkpoint::{Meta, VERSION};
-use crate::worker::recover::{Archived, Local, look};
+use crate::worker::outbox::Landed;
+use crate::worker::recover::{Archived, Local, look, tails};
 use crate::worker::running::Failure;
 use crate::worker::snapshot::catalog::{Cache, Catalog, Found};
 use crate::worker::snapshot::meta_of;
@@ -34,6 +35,8 @@ pub(super) enum Task {
     Local { set_aside: bool },
     /// Ask the archive, and read so many manifests.
     Archive { archive: Arc<dyn Archive>, depth: usize, cache: Cache },
+    /// Read what the log holds of the outputs, and have a reader of the requests begin at an offset.
+    Tails { known: [Option<Landed>; 3], next: Option<Offset> },
     /// Bring a snapshot, of which so many files are there.
     Fetch { archive: Arc<dyn Archive>, manifest: Arc<Manifest>, import: Option<Box<dyn Import>>, at: usize },
 }
@@ -52,6 +55,8 @@ pub(super) enum Outcome {
     Local(Result<Box<Here>, Failure>),
     /// The archive.
     Archive(Result<(Archived, Box<Catalog>), Failure>, Cache),
+    /// What the log holds of the outputs.
+    Tails(Result<Box<Tails>, Failure>),
     /// The snapshot of this number is the store here now; or why it is not.
     Fetched(u64, Result<(), String>),
 }
@@ -66,6 +71,13 @@ pub(super) struct Here {
     pub(super) genesis: Option<(Offset, Digest256)>,
 }
 
+/// What the log holds of the outputs, and where the requests are read.
+#[derive(Debug)]
+pub(super) struct Tails {
+    pub(super) landed: [Option<Landed>; 3],
+    pub(super) reader: Option<Box<dyn Reader>>,
+}
+
 impl Restore {
     /// One step; at the end, what became of it.
     pub(super) fn step(self) -> Result<Self, Box<Restored>> {
@@ -75,6 +87,7 @@ impl Restore {
             Task::Archive { archive, depth, mut cache } => {
                 Outcome::Archive(archived(&*archive, &*log, partition, depth, &mut cache), cache)
             }
+            Task::Tails { known, next } => Outcome::Tails(tails(&*log, partition, known, next)),
             Task::Fetch { archive, manifest, import, at } => {
                 let number = manifest.number;
                 match fetch(&*stores, &*archive, &manifest, import, at) {
@@ -125,6 +138,19 @@ fn here(
         Local::Empty | Local::Damaged(_) | Local::Newer(_) => look::genesis(log, partition)?,
     };
     Ok(Box::new(Here { store, local, bounds, genesis }))
+}
+
+/// What the log holds of the outputs, and a reader of the requests if one is to begin.
+fn tails(
+    log: &dyn Log,
+    partition: Partition,
+    known: [Option<Landed>; 3],
+    next: Option<Offset>,
+) -> Result<Box<Tails>, Failure> {
+    let landed = tails::read_tails(log, partition, known)?;
+    let requests = TopicPartition::new(Topic::Requests, partition);
+    let reader = next.map(|next| log.reader(requests, next)).transpose()?;
+    Ok(Box::new(Tails { landed, reader }))
 }
 
 /// Asks the archive for snapshots and the log about their checkpoints.

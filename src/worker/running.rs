@@ -101,6 +101,8 @@ impl From<LogError> for Failure {
             | LogError::Damaged { .. }
             | LogError::Locked(_)
             | LogError::OtherPartitions { .. }
+            | LogError::WrongTopic { .. }
+            | LogError::Unreachable(_)
             | LogError::Io { .. } => Failure::Poison(error.to_string()),
         }
     }

@@ -11,6 +11,7 @@ use crate::log::{LogError, PollLimit, Reader, Stored};
 use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A reader of one slot.
 #[derive(Debug)]
@@ -80,6 +81,12 @@ impl SlotReader {
             }
             self.place = Some(place);
         }
+        if records.is_empty()
+            && let Some(place) = &self.place
+        {
+            // A skip was all there was. No further than it was walked: what is missing is no gap.
+            self.position = place.expected.min(end).max(self.position);
+        }
         Ok(records)
     }
 
@@ -127,7 +134,10 @@ impl SlotReader {
 impl Reader for SlotReader {
     fn poll(&mut self, limit: PollLimit) -> Result<Vec<Stored>, LogError> {
         match self.shared.tail(self.slot, self.position, limit)? {
-            Tail::End => Ok(Vec::new()),
+            Tail::End(end) => {
+                self.position = end;
+                Ok(Vec::new())
+            }
             Tail::Records(records) => {
                 self.place = None;
                 if let Some(last) = records.last() {
@@ -152,6 +162,14 @@ impl Reader for SlotReader {
 
     fn position(&self) -> Offset {
         self.position
+    }
+
+    fn end(&self) -> Offset {
+        self.shared.bounds(self.slot).end.max(self.position)
+    }
+
+    fn wait(&mut self, _: Duration) -> bool {
+        false
     }
 }
 

@@ -39,8 +39,8 @@ struct Slot {
 /// What a poll finds in memory.
 #[derive(Debug)]
 pub(super) enum Tail {
-    /// The reader is at the end.
-    End,
+    /// There is no record before the end, which is here.
+    End(Offset),
     /// The next records.
     Records(Vec<Stored>),
     /// They are in the files, before this offset.
@@ -75,12 +75,12 @@ impl Shared {
 
     /// What a reader that stands at `from` finds without touching a file.
     pub(super) fn tail(&self, slot: usize, from: Offset, limit: PollLimit) -> Result<Tail, LogError> {
-        let Some(slot) = self.slot(slot) else { return Ok(Tail::End) };
+        let Some(slot) = self.slot(slot) else { return Ok(Tail::End(from)) };
         if from < slot.bounds.start || from > slot.bounds.end {
             return Err(LogError::OutOfRange { wanted: from, bounds: slot.bounds });
         }
         if from == slot.bounds.end {
-            return Ok(Tail::End);
+            return Ok(Tail::End(slot.bounds.end));
         }
         if from < slot.tail_start {
             return Ok(Tail::Files(slot.bounds.end));
@@ -96,7 +96,7 @@ impl Shared {
             records.push(stored.clone());
         }
         // A skip may be all there is between the reader and the end.
-        Ok(if records.is_empty() { Tail::End } else { Tail::Records(records) })
+        Ok(if records.is_empty() { Tail::End(slot.bounds.end) } else { Tail::Records(records) })
     }
 
     /// Makes durable records visible and wakes who waits for them.

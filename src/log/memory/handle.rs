@@ -8,6 +8,7 @@ use crate::base::signal::Signal;
 use crate::log::{AppendError, Bounds, Contents, Done, Log, LogError, Membership, PollLimit, Reader, Stored};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The largest content taken, as in the embedded log.
 const CONTENT_BYTES: usize = limits::RECORD_BYTES + 1024;
@@ -122,10 +123,22 @@ impl Reader for MemoryReader {
             self.position = stored.offset.next();
             records.push(stored.clone());
         }
+        if records.is_empty() {
+            self.position = slot.bounds.end;
+        }
         Ok(records)
     }
 
     fn position(&self) -> Offset {
         self.position
+    }
+
+    fn end(&self) -> Offset {
+        let end = self.log.inner.state().slots.get(&self.of).map(|slot| slot.bounds.end);
+        end.map_or(self.position, |end| end.max(self.position))
+    }
+
+    fn wait(&mut self, _: Duration) -> bool {
+        false
     }
 }

@@ -4,7 +4,7 @@ use super::Candidate;
 use crate::base::hash::{Digest256, crc32, sha256};
 use crate::base::limits;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
-use crate::log::{Bounds, Contents, LogError, PollLimit, Stored};
+use crate::log::{Bounds, Contents, LogError, PollLimit, Stored, read_before};
 use crate::wire::envelope::{Envelope, RecordType};
 use crate::wire::internal::{self, Genesis};
 use crate::wire::record::Content;
@@ -58,7 +58,7 @@ fn record_at(
         return Ok(None);
     }
     let one = PollLimit { records: 1, bytes: 1 };
-    let record = log.reader(of, at)?.poll(one)?.into_iter().next();
+    let record = read_before(&mut *log.reader(of, at)?, bounds.end, one)?.into_iter().next();
     Ok(record.filter(|record| record.offset == at))
 }
 
@@ -69,16 +69,27 @@ fn find_genesis(
     requests: TopicPartition,
     bounds: Bounds,
 ) -> Result<Option<(Offset, Digest256)>, LogError> {
-    if bounds.start == bounds.end {
-        return Ok(None);
-    }
     let mut reader = log.reader(requests, bounds.start)?;
-    let first = reader.poll(PollLimit { records: limits::TURN_RECORDS, bytes: limits::TURN_BYTES })?;
-    Ok(first.iter().find_map(|record| {
-        let content = Content::read(&record.content).ok()?;
-        let envelope = Envelope::read(&content).ok()?;
-        let body = content.value.unwrap_or_default();
-        let is_genesis = envelope.kind == RecordType::Genesis && internal::read::<Genesis>(body).is_ok();
-        is_genesis.then(|| (record.offset, sha256(body)))
-    }))
+    let mut left = PollLimit { records: limits::TURN_RECORDS, bytes: limits::TURN_BYTES };
+    // How much one poll gives is the log's affair; how near is near is not.
+    while left.records > 0 && left.bytes > 0 {
+        let records = read_before(&mut *reader, bounds.end, left)?;
+        let genesis = records.iter().find_map(as_genesis);
+        if genesis.is_some() || records.is_empty() {
+            return Ok(genesis);
+        }
+        let bytes = records.iter().map(|record| record.content.len()).sum();
+        left.bytes = left.bytes.saturating_sub(bytes);
+        left.records = left.records.saturating_sub(records.len());
+    }
+    Ok(None)
+}
+
+/// Where a record stands and what its body is, if it is a genesis.
+fn as_genesis(record: &Stored) -> Option<(Offset, Digest256)> {
+    let content = Content::read(&record.content).ok()?;
+    let envelope = Envelope::read(&content).ok()?;
+    let body = content.value.unwrap_or_default();
+    let is_genesis = envelope.kind == RecordType::Genesis && internal::read::<Genesis>(body).is_ok();
+    is_genesis.then(|| (record.offset, sha256(body)))
 }

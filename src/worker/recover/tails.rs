@@ -1,7 +1,7 @@
 //! What the log holds of a shard's outputs.
 
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
-use crate::log::{Log, LogError, PollLimit};
+use crate::log::{Log, LogError, PollLimit, read_before};
 use crate::wire::chain::{ChainReader, Link, Taken};
 use crate::wire::record::Content;
 use crate::worker::outbox::Landed;
@@ -9,7 +9,7 @@ use crate::worker::outbox::Landed;
 /// Records read at once.
 const SLICE: PollLimit = PollLimit { records: 4_096, bytes: 8 << 20 };
 
-/// Reads every output topic to its end under the reader's rule, from the last output known to be there:
+/// Reads every output topic to the end it has now under the reader's rule, from the last output known to be there:
 /// what the log holds of this shard's outputs.
 pub(in crate::worker) fn read_tails(
     log: &dyn Log,
@@ -34,7 +34,7 @@ pub(super) fn read_tail(
     let mut chain = ChainReader::after(known.map(|known| known.output));
     let mut landed = known;
     loop {
-        let records = reader.poll(SLICE)?;
+        let records = read_before(&mut *reader, bounds.end, SLICE)?;
         if records.is_empty() {
             return Ok(landed);
         }

@@ -1,0 +1,10 @@
+//! What only a log on Kafka can suffer, over a real broker. The suite that all logs share is `log::conformance`.
+
+mod broker;
+mod errors;
+mod foreign;
+pub(in crate::log) mod harness;
+mod link;
+mod members;
+mod opening;
+mod raw;
