@@ -16,6 +16,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message, Timestamp};
 use rdkafka::{ClientContext, Statistics, TopicPartitionList};
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -100,7 +101,14 @@ pub(super) fn start(
     let (asker, watchers) = (Arc::clone(asker), Arc::clone(watchers));
     let fetch = Fetch { consumer, of, topic, partition, asker, watchers, shared: Arc::clone(&shared) };
     let thread = std::thread::Builder::new().name("kafka-read".to_owned());
-    thread.spawn(move || fetch.run()).map_err(|error| LogError::Closed(error.to_string()))?;
+    let fetching = thread.spawn(move || {
+        // A reader whose thread is gone would wait for ever.
+        if catch_unwind(AssertUnwindSafe(|| fetch.run())).is_err() {
+            let why = format!("the thread that reads {of} panicked");
+            fetch.publish(Vec::new(), 0, Came::Failed(LogError::Unreachable(why)));
+        }
+    });
+    fetching.map_err(|error| LogError::Closed(error.to_string()))?;
     Ok(KafkaReader { shared, of, position: from })
 }
 

@@ -40,7 +40,8 @@ pub(super) fn partitions(asker: &Asker, options: &Options) -> Result<u16, LogErr
     Ok(known.map_or(0, |(_, count)| count))
 }
 
-fn count(asker: &Asker, options: &Options, topic: &str) -> Result<u16, LogError> {
+/// The partitions of one topic.
+pub(super) fn count(asker: &Asker, options: &Options, topic: &str) -> Result<u16, LogError> {
     let metadata = asker.consumer.fetch_metadata(Some(topic), options.answer());
     let metadata = metadata.map_err(|error| LogError::Unreachable(format!("{topic}: {error}")))?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);

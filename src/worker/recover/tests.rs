@@ -7,16 +7,19 @@ use crate::base::clock::ManualClock;
 use crate::base::hash::{crc32, sha256};
 use crate::base::id::OrgId;
 use crate::base::position::{Partition, Topic, TopicPartition};
+use crate::base::signal::Signal;
 use crate::base::time::Ms;
-use crate::log::Log;
-use crate::log::memory::{MemoryLog, Producer};
+use crate::log::memory::{Handle, MemoryLog, Producer};
+use crate::log::{AppendError, Contents, Done, Log, LogError, Membership, PollLimit, Reader, Stored};
 use crate::shard::core::{Applied, Core, GenesisMark};
 use crate::wire::envelope::{RecordType, product_record};
 use crate::wire::header;
 use crate::wire::internal::{self, Genesis};
 use crate::wire::record::Builder;
 use crate::worker::outbox::Landed;
+use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A checkpoint at `position` of the log that began with `genesis`; the log holds the record with that
 /// checksum there, and its genesis where it stood, as far as it was not trimmed.
@@ -221,4 +224,113 @@ fn a_topic_that_was_trimmed_is_read_from_its_start() {
     assert_eq!(read_tail(&log, events, Some(landed(1))), Ok(Some(landed(3))), "it goes on at the start");
     memory.trim(events, Offset(4));
     assert_eq!(read_tail(&log, events, Some(landed(3))), Ok(Some(landed(3))), "all of it is known");
+}
+
+/// A log whose readers have fetched nothing when they are first asked, and after each poll that gave something.
+#[derive(Debug)]
+struct Distant {
+    log: Handle,
+    /// Whether a wait is for nothing.
+    is_silent: bool,
+}
+
+#[derive(Debug)]
+struct DistantReader {
+    reader: Box<dyn Reader>,
+    fetched: bool,
+    is_silent: bool,
+}
+
+impl Contents for Distant {
+    fn bounds(&self, of: TopicPartition) -> Result<Bounds, LogError> {
+        self.log.bounds(of)
+    }
+
+    fn reader(&self, of: TopicPartition, from: Offset) -> Result<Box<dyn Reader>, LogError> {
+        let reader = self.log.reader(of, from)?;
+        Ok(Box::new(DistantReader { reader, fetched: false, is_silent: self.is_silent }))
+    }
+}
+
+impl Log for Distant {
+    fn partitions(&self) -> u16 {
+        self.log.partitions()
+    }
+
+    fn append(&self, to: TopicPartition, records: Vec<Bytes>, done: Done) -> Result<(), AppendError> {
+        self.log.append(to, records, done)
+    }
+
+    fn subscribe(&self, of: TopicPartition, signal: &Arc<Signal>) {
+        self.log.subscribe(of, signal);
+    }
+
+    fn join(&self, signal: &Arc<Signal>) -> Result<Box<dyn Membership>, LogError> {
+        self.log.join(signal)
+    }
+}
+
+impl Reader for DistantReader {
+    fn poll(&mut self, limit: PollLimit) -> Result<Vec<Stored>, LogError> {
+        if !std::mem::replace(&mut self.fetched, false) {
+            return Ok(vec![]);
+        }
+        self.reader.poll(PollLimit { records: 1, ..limit })
+    }
+
+    fn position(&self) -> Offset {
+        self.reader.position()
+    }
+
+    fn end(&self) -> Offset {
+        self.reader.position()
+    }
+
+    fn wait(&mut self, _: Duration) -> bool {
+        self.fetched = !self.is_silent;
+        self.fetched
+    }
+}
+
+#[test]
+fn what_was_not_fetched_yet_is_waited_for() {
+    let memory = MemoryLog::auto_flush(1, Arc::new(ManualClock::new(Ms(0), 0)));
+    let log = memory.handle(Producer(1));
+    let [events, requests] =
+        [Topic::Events, Topic::Requests].map(|topic| TopicPartition::new(topic, Partition(0)));
+    for (at, prev) in [("0", "-"), ("1", "0/0"), ("2", "1/0")] {
+        let mut record = Builder::new(b"", Some(b"{}")).unwrap();
+        record.header(header::POSITION, format!("0:{at}").as_bytes()).unwrap();
+        record.header(header::INDEX, b"0").unwrap();
+        record.header(header::PREV, prev.as_bytes()).unwrap();
+        log.append(events, vec![record.finish()], Box::new(|_| ())).unwrap();
+    }
+    let genesis = Genesis {
+        installation: OrgId::INSTALLATION.to_string(),
+        topic: "t".to_owned(),
+        partitions: 1,
+        key_digest: String::new(),
+        engine: 1,
+    };
+    let body = internal::write(&genesis);
+    let genesis = product_record(OrgId::INSTALLATION, RecordType::Genesis, &body, "g").unwrap();
+    let stray = Builder::new(b"", Some(b"stray")).unwrap().finish();
+    log.append(requests, vec![stray, genesis], Box::new(|_| ())).unwrap();
+    memory.skip(requests, 3);
+    let last = memory.dump(requests).unwrap().records.pop().unwrap();
+    let applied = Applied { offset: last.offset, checksum: crc32(&[&last.content]) };
+    let core = Core { applied: Some(applied), ..Core::default() };
+    let meta = Meta { core, outputs: [None; 3] };
+
+    let distant = Distant { log: log.clone(), is_silent: false };
+    let landed = Landed { output: "2/0".parse().unwrap(), at: Offset(2) };
+    assert_eq!(read_tail(&distant, events, None), Ok(Some(landed)));
+    assert_eq!(look::genesis(&distant, Partition(0)).unwrap(), Some((Offset(1), sha256(&body))));
+    let candidate = look::candidate(&distant, Partition(0), meta.clone()).unwrap();
+    assert_eq!(candidate.applied, Some(applied.checksum));
+    // What says nothing is not taken for empty.
+    let silent = Distant { log, is_silent: true };
+    assert!(matches!(read_tail(&silent, events, None), Err(LogError::Unreachable(_))));
+    assert!(matches!(look::genesis(&silent, Partition(0)), Err(LogError::Unreachable(_))));
+    assert!(matches!(look::candidate(&silent, Partition(0), meta), Err(LogError::Unreachable(_))));
 }

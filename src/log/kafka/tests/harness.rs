@@ -5,8 +5,8 @@ use crate::base::position::{Topic, TopicPartition};
 use crate::base::signal::Signal;
 use crate::log::conformance::{Harness, record};
 use crate::log::kafka::settings::{self, MESSAGE_BYTES};
-use crate::log::kafka::topics::wait_for;
-use crate::log::kafka::{KafkaLog, Options, Quiet};
+use crate::log::kafka::topics::{self, wait_for};
+use crate::log::kafka::{Asker, KafkaLog, Options, Quiet};
 use crate::log::{Contents, Log};
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -61,6 +61,11 @@ pub(super) fn create_one(options: &Options, name: &str, partitions: i32, other: 
     let limit = AdminOptions::new().operation_timeout(Some(LIMIT));
     let made = wait_for(admin(options).create_topics([&topic], &limit)).unwrap();
     made.into_iter().for_each(|made| drop(made.unwrap()));
+    // The broker has answered before it knows of the topic itself.
+    let asker = Asker::new(&Arc::new(options.clone())).unwrap();
+    while topics::count(&asker, options, name).is_err() {
+        Signal::default().wait(Duration::from_millis(5));
+    }
 }
 
 /// Gives a topic these settings, and no others of its own.
