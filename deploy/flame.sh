@@ -16,6 +16,8 @@ connections=${FLAME_CONNECTIONS:-64}
 # each is kept.
 STACK_BYTES=16384
 SAMPLES_A_SECOND=199
+# What took less is not drawn.
+LEAST_PERCENT=0.4
 START_WITHIN_S=60
 
 fail() { echo "flame: $*" >&2; exit 1; }
@@ -64,6 +66,6 @@ echo "==> fold the stacks"
 perf script --no-inline -i "$folder/samples" 2>/dev/null | inferno-collapse-perf >"$folder/stacks" 2>/dev/null
 [ -s "$folder/stacks" ] || fail "no stack was recorded"
 inferno-flamegraph --title "clausum serve, $rate requests a second" --subtitle "time on processors, by thread" \
-    --countname nanoseconds \
+    --countname nanoseconds --minwidth "$LEAST_PERCENT" \
     <"$folder/stacks" >"$picture"
 echo "==> $picture: $(awk '{ spent += $NF } END { printf "%.1f", spent / 1e9 }' "$folder/stacks") s on processors"

@@ -23,6 +23,9 @@ use std::sync::mpsc::channel;
 const GAP: u64 = 1_000_000;
 const GAP_MS: i64 = 10_000;
 
+/// Where topic-partitions go on.
+type Ends = Vec<(TopicPartition, Offset)>;
+
 /// A restored installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
@@ -231,7 +234,7 @@ fn go_on(
     backup: &Backup,
     floors: &[(TopicPartition, Offset)],
     clock: &Arc<dyn Clock>,
-) -> Result<(Vec<(TopicPartition, Offset)>, Vec<String>), Failure> {
+) -> Result<(Ends, Vec<String>), Failure> {
     let options = Options { may_cut: false, ..Options::new(data.log(), backup.partitions) };
     let opened = EmbeddedLog::open(&options, Arc::clone(clock), floors);
     let (log, _) = opened.map_err(|error| Failure::Failed(format!("the restored log: {error}")))?;

@@ -19,7 +19,8 @@ static BROKER: OnceLock<Option<Broker>> = OnceLock::new();
 pub(super) fn bootstrap() -> Option<&'static str> {
     let broker = BROKER.get_or_init(|| {
         let started = start();
-        let required = std::env::var_os("CLAUSUM_KAFKA_REQUIRED").is_some_and(|value| value != "0");
+        let required =
+            std::env::var_os("CLAUSUM_KAFKA_REQUIRED").is_some_and(|value| value != "0" && !value.is_empty());
         match started {
             Err(why) if required => panic!("a broker is required: {why}"),
             Err(why) => {
