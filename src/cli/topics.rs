@@ -288,3 +288,85 @@ fn origin_json(partition: u16, origin: &Origin) -> Value {
     };
     json!({"partition": partition, "state": state})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::tests::run_line;
+    use crate::log::kafka::topics::Role;
+    use crate::wire::internal::Genesis;
+
+    #[test]
+    fn what_people_type_is_understood_or_refused() {
+        let reads = |line: &str| {
+            let words = std::iter::once("clausum").chain(line.split(' ')).map(std::ffi::OsString::from);
+            crate::cli::parse(&words.collect::<Vec<_>>()).is_ok()
+        };
+        for line in [
+            "topics create --kafka a:9092,b:9092 --partitions 24",
+            "topics describe --kafka a:9092 --bounds --single-node --json",
+            "topics check --kafka a:9092 --single-node --json",
+        ] {
+            assert!(reads(line), "{line}");
+        }
+        for line in [
+            "topics",
+            "topics delete --kafka a:9092",
+            "topics create --kafka a:9092 --partitions 0",
+            "topics check --kafka a:9092 --partitions 1025",
+        ] {
+            assert!(!reads(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn without_a_key_nobody_is_asked_for_topics() {
+        let (exit, out, err) =
+            run_line(&["topics", "create", "--kafka", "127.0.0.1:1", "--config", "/dev/null"]);
+        assert_eq!((exit, out.as_str()), (3, ""));
+        assert!(err.starts_with("clausum: installation.key: must be given on Kafka"), "{err}");
+        assert!(err.contains("openssl rand -base64 32"), "{err}");
+    }
+
+    #[test]
+    fn a_row_shows_the_worst_partition() {
+        let partition = |number, leader, in_sync| PartitionSeen { number, leader, replicas: 3, in_sync };
+        let settings = [("retention.ms", "2592000000"), ("cleanup.policy", "delete")];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let partitions = vec![partition(0, Some(1), 3), partition(1, None, 1)];
+        let found = Found::There { partitions, settings };
+        let topic = TopicSeen { role: Role::Replies, name: "clausum.replies".to_owned(), found };
+        assert_eq!(row(&topic), ["clausum.replies", "2", "1", "3", "1", "-", "30d", "delete", "-", "-"]);
+        assert_eq!(row(&topic).len(), HEAD.len());
+        let missing = TopicSeen { found: Found::Missing, ..topic };
+        assert_eq!(row(&missing), ["clausum.replies", "missing"]);
+    }
+
+    #[test]
+    fn lengths_are_shown_as_they_are_written() {
+        for (ms, text) in [(-1, "for ever"), (0, "0ms"), (1_500, "1500ms"), (90_000, "90s"), (600_000, "10m")]
+        {
+            assert_eq!(lasting(ms), text);
+        }
+    }
+
+    #[test]
+    fn partitions_that_begin_alike_share_a_line() {
+        let genesis = |key_digest: &str| Genesis {
+            installation: "i".to_owned(),
+            topic: "clausum.requests".to_owned(),
+            partitions: 4,
+            key_digest: key_digest.to_owned(),
+            engine: 1,
+        };
+        let own = || Origin::Begun(genesis("a"), Some(true));
+        let printed = crate::cli::tests::Printed::default();
+        let mut shell = Shell::of(Box::new(printed.clone()), Box::new(std::io::sink()));
+        let origins = [own(), own(), Origin::Empty, Origin::Begun(genesis("b"), Some(false))];
+        super::genesis(&origins, &mut shell).unwrap();
+        let due = "genesis of 0-1: installation i, engine 1, 4 partitions, under the given key\n\
+                   genesis of 2: none, it was not begun\n\
+                   genesis of 3: installation i, engine 1, 4 partitions, under another key than the given one\n";
+        assert_eq!(printed.text(), due);
+    }
+}

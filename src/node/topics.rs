@@ -278,3 +278,104 @@ fn of_origins(origins: &[Origin], is: impl Fn(&Origin) -> bool) -> Option<String
         _ => format!("partitions {spans} were"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::ManualClock;
+    use crate::base::id::OrgId;
+    use crate::base::time::Ms;
+    use crate::log::kafka::topics::{Found, PartitionSeen, TopicSeen};
+    use crate::log::memory::{Handle, MemoryLog, Producer};
+    use crate::node::installation;
+    use crate::wire::envelope::product_record;
+    use std::sync::Arc;
+
+    const KEYS: [&str; 2] =
+        ["AAcOFRwjKjE4P0ZNVFtiaXB3foWMk5qhqK+2vcTL0tk=", "AQcOFRwjKjE4P0ZNVFtiaXB3foWMk5qhqK+2vcTL0tk="];
+
+    fn key(number: usize) -> InstallationKey {
+        installation::read(KEYS[number]).unwrap()
+    }
+
+    fn log() -> (MemoryLog, Handle) {
+        let log = MemoryLog::auto_flush(2, Arc::new(ManualClock::new(Ms(1), 1)));
+        let handle = log.handle(Producer(1));
+        (log, handle)
+    }
+
+    fn at(log: &Handle, partition: u16) -> Origin {
+        origin(log, Partition(partition), Some(&key(0).digest().to_string())).unwrap()
+    }
+
+    /// Records that are not ours to begin a log with.
+    fn strangers(log: &Handle, partition: u16, count: usize) {
+        let record = product_record(OrgId::INSTALLATION, RecordType::Assess, b"{}", "x").unwrap();
+        let of = TopicPartition::new(Topic::Requests, Partition(partition));
+        genesis::append(log, of, vec![record; count]).unwrap();
+    }
+
+    #[test]
+    fn a_partition_begins_with_the_genesis_of_its_installation() {
+        let (memory, log) = log();
+        assert_eq!([at(&log, 0), at(&log, 1)], [Origin::Empty, Origin::Empty]);
+        genesis::begin(&log, &key(0)).unwrap();
+        let Origin::Begun(found, Some(true)) = at(&log, 1) else { panic!("{:?}", at(&log, 1)) };
+        assert_eq!((&*found.installation, found.partitions), (&*key(0).id(), 2));
+        strangers(&log, 0, 1);
+        memory.trim(TopicPartition::new(Topic::Requests, Partition(0)), Offset(1));
+        assert_eq!(at(&log, 0), Origin::Trimmed);
+        let other = key(1).digest().to_string();
+        let seen = origin(&log, Partition(1), Some(&other)).unwrap();
+        assert_eq!(seen, Origin::Begun(found, Some(false)));
+    }
+
+    #[test]
+    fn who_was_faster_does_not_begin_a_log() {
+        let (_memory, log) = log();
+        strangers(&log, 0, LOOKED_AT - 1);
+        assert_eq!(at(&log, 0), Origin::Foreign);
+        let (other, ours) = (MemoryLog::auto_flush(2, Arc::new(ManualClock::new(Ms(1), 1))), key(0));
+        let other = other.handle(Producer(1));
+        genesis::begin(&other, &ours).unwrap();
+        let of = TopicPartition::new(Topic::Requests, Partition(0));
+        let genesis = read_before(
+            &mut *other.reader(of, Offset(0)).unwrap(),
+            Offset(1),
+            PollLimit { records: 1, bytes: 1 },
+        );
+        let genesis = genesis.unwrap().remove(0).content;
+        genesis::append(&log, of, vec![genesis]).unwrap();
+        assert!(matches!(at(&log, 0), Origin::Begun(_, Some(true))));
+    }
+
+    #[test]
+    fn what_does_not_belong_in_the_log_is_told() {
+        let options = Options::new("127.0.0.1:1".to_owned());
+        let partition = |number| PartitionSeen { number, leader: Some(1), replicas: 1, in_sync: 1 };
+        let found = Found::There { partitions: (0..4).map(partition).collect(), settings: [].into() };
+        let role = Role::Log(Topic::Requests);
+        let topic = TopicSeen { role, name: role.name().to_owned(), found };
+        let cluster = Cluster { brokers: Vec::new(), topics: vec![topic] };
+        let begun = |installation: &str, partitions, own| {
+            let (installation, topic) = (installation.to_owned(), "clausum.requests".to_owned());
+            let genesis = Genesis { installation, topic, partitions, key_digest: String::new(), engine: 1 };
+            Origin::Begun(genesis, own)
+        };
+        let told = |origins: [Origin; 4]| {
+            let faults = strangeness(&options, &origins, &cluster);
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let good = || begun("a", 4, Some(true));
+        assert_eq!(told([good(), good(), Origin::Trimmed, Origin::Empty]), [""; 0]);
+        assert_eq!(told([good(), begun("a", 4, None), good(), good()]), [""; 0]);
+        let all = told([good(), Origin::Foreign, begun("b", 4, Some(false)), begun("a", 2, Some(false))]);
+        let due = [
+            "partition 1 was begun by others: there are records, and no genesis among the first 1000",
+            "was begun by several installations: a, b",
+            "has 4 partitions, and was begun with 2, which is for life",
+            "partitions 2-3 were begun under another installation key",
+        ];
+        assert_eq!(all, due.map(|what| format!("clausum.requests: {what}")));
+    }
+}

@@ -20,7 +20,7 @@ const EVERY: Duration = Duration::from_millis(50);
 /// Why topics were not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MakeError {
-    /// The brokers refused some, each with the reason. Where that was found out before, none was made.
+    /// The brokers refused some, each with the reason. Where that came out when they were asked, none was made.
     Refused(Vec<Fault>),
     /// The log did not answer.
     Log(LogError),
@@ -47,20 +47,29 @@ pub fn make(
     let missing: Vec<_> = cluster.topics.iter().filter(|topic| topic.found == Found::Missing).collect();
     if !missing.is_empty() {
         // Asked first whether all of it could be done: what one refuses, the others need not be made for.
-        create(options, &missing, wish, partitions, true)?;
-        create(options, &missing, wish, partitions, false)?;
+        for only_ask in [true, false] {
+            let refused = create(options, &missing, wish, partitions, only_ask)?;
+            let faults: Vec<_> = refused
+                .into_iter()
+                .filter_map(|refused| fault(refused, wish, cluster.brokers.len()))
+                .collect();
+            if !faults.is_empty() {
+                return Err(MakeError::Refused(faults));
+            }
+        }
     }
     wait_until_led(options, partitions, clock)?;
     Ok(missing.into_iter().map(|topic| topic.role).collect())
 }
 
+/// Which of them the brokers refused.
 fn create(
     options: &Options,
     missing: &[&TopicSeen],
     wish: &Wish,
     partitions: u16,
     only_ask: bool,
-) -> Result<(), MakeError> {
+) -> Result<Vec<(String, RDKafkaErrorCode)>, LogError> {
     let settings: Vec<Vec<_>> = missing
         .iter()
         .map(|topic| {
@@ -79,15 +88,17 @@ fn create(
     let limits = AdminOptions::new().request_timeout(Some(LIMIT)).operation_timeout(Some(LIMIT));
     let told = wait_for(admin(options)?.create_topics(&topics, &limits.validate_only(only_ask)));
     let told = told.map_err(|error| LogError::Unreachable(format!("topics cannot be made: {error}")))?;
-    let refused: Vec<_> = told.into_iter().filter_map(|told| refusal(told.err()?)).collect();
-    if refused.is_empty() { Ok(()) } else { Err(MakeError::Refused(refused)) }
+    Ok(told.into_iter().filter_map(Result::err).collect())
 }
 
-/// A topic that is there by now is what was wanted: somebody else makes them at the same time.
-fn refusal((place, code): (String, RDKafkaErrorCode)) -> Option<Fault> {
+/// What a broker said no to. A topic that is there by now is what was wanted: somebody else makes them as well.
+fn fault((place, code): (String, RDKafkaErrorCode), wish: &Wish, brokers: usize) -> Option<Fault> {
     let what = match code {
         RDKafkaErrorCode::TopicAlreadyExists => return None,
-        RDKafkaErrorCode::InvalidReplicationFactor => "there are fewer brokers than replicas".to_owned(),
+        RDKafkaErrorCode::InvalidReplicationFactor => {
+            let replicas = wish.replicas();
+            format!("it cannot be made: there are fewer brokers ({brokers}) than replicas ({replicas})")
+        }
         code => format!("it cannot be made: {code}"),
     };
     Some(Fault { kind: Kind::Wrong, place, setting: None, what })
@@ -95,7 +106,7 @@ fn refusal((place, code): (String, RDKafkaErrorCode)) -> Option<Fault> {
 
 impl Due {
     /// What a topic is made with.
-    fn made(self) -> String {
+    pub(super) fn made(self) -> String {
         match self {
             Due::Is(value) => value.to_owned(),
             Due::AtLeast(value) | Due::Keeps(value) | Due::Within(_, _, value) => value.to_string(),

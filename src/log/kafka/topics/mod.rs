@@ -7,6 +7,8 @@
 mod judge;
 mod make;
 mod seen;
+#[cfg(test)]
+mod tests;
 
 pub use judge::{Fault, Kind, spans};
 pub use make::{MakeError, make};
