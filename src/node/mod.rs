@@ -30,6 +30,8 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod tls;
+#[cfg(feature = "kafka")]
+pub mod topics;
 pub mod trim;
 mod trimming;
 mod values;
