@@ -8,6 +8,9 @@ mod admin;
 mod background;
 pub mod backup;
 mod bootstrap;
+#[cfg(feature = "kafka")]
+#[expect(dead_code, reason = "begun where a server starts on Kafka")]
+mod brokers;
 mod config;
 mod counting;
 mod data;
@@ -21,6 +24,9 @@ mod raw;
 mod roster;
 mod scrubbing;
 mod serve;
+#[cfg(feature = "kafka")]
+#[cfg_attr(not(test), expect(dead_code, reason = "begun where a server starts on Kafka"))]
+mod stall;
 mod standing;
 mod states;
 mod stop;

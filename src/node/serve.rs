@@ -200,6 +200,7 @@ impl Server {
             directory,
             telemetry,
             damaged,
+            stalled: Arc::default(),
         };
         let options = gateway_options(&start.config, &ground, door.tls);
         let gateway = Arc::new(Gateway::new(options, of_gateway));

@@ -5,7 +5,6 @@ use crate::base::limits;
 use crate::base::position::Topic;
 use crate::log::LogError;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
-use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 use std::future::Future;
 use std::pin::pin;
@@ -28,7 +27,7 @@ pub(super) fn partitions(asker: &Asker, options: &Options) -> Result<u16, LogErr
     let mut known: Option<(String, u16)> = None;
     for topic in Topic::ALL {
         let topic = options.topic(topic);
-        let count = count(asker, options, &topic)?;
+        let count = count(asker, &topic)?;
         match &known {
             None => known = Some((topic, count)),
             Some((_, same)) if *same == count => {}
@@ -41,9 +40,8 @@ pub(super) fn partitions(asker: &Asker, options: &Options) -> Result<u16, LogErr
 }
 
 /// The partitions of one topic.
-pub(super) fn count(asker: &Asker, options: &Options, topic: &str) -> Result<u16, LogError> {
-    let metadata = asker.consumer.fetch_metadata(Some(topic), options.answer());
-    let metadata = metadata.map_err(|error| LogError::Unreachable(format!("{topic}: {error}")))?;
+pub(super) fn count(asker: &Asker, topic: &str) -> Result<u16, LogError> {
+    let metadata = asker.metadata(topic)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let found = found.ok_or_else(|| wrong(topic, "it does not exist"))?;
     match found.error().map(RDKafkaErrorCode::from) {

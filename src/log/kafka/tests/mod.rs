@@ -2,9 +2,11 @@
 
 mod broker;
 mod errors;
+mod figures;
 mod foreign;
-pub(in crate::log) mod harness;
+pub(crate) mod harness;
 mod link;
 mod members;
 mod opening;
 mod raw;
+mod secure;
