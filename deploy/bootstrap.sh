@@ -46,6 +46,7 @@ missing_packages() {
         has python3 || echo python3
         has mvn || echo maven
         has java || echo default-jre-headless
+        has openssl || echo openssl
     fi
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || echo ca-certificates
 }

@@ -11,10 +11,12 @@
   kafka.py tool CLASS ...  runs a class of the jars, as org.apache.kafka.tools.TopicCommand
 
 Options, before the command: --folder (default: clausum-kafka in the folder for temporary files), --port (of the
-first node; each takes two; 0 finds free ones), --heap (of a node), --advertise (the port that clients of a single
-node are told, for one who stands in between). Several clusters may run at once, each in a
-folder of its own. Where KAFKA_BOOTSTRAP is set, `start` and `attached` print it and start nothing. Jars are kept
-in ~/.cache/clausum/kafka/VERSION. Only processes that this script started in the folder are ever ended.
+first node; each takes two, or three with --secure; 0 finds free ones), --heap (of a node), --advertise (the port
+that clients of a single node are told, for one who stands in between), --secure (a listener beside the plain one:
+TLS, and SCRAM-SHA-512 for the user `clausum` with the password `clausum-secret`; the second line printed is its
+bootstrap string, FOLDER/ca.pem the authority; needs openssl). Several clusters may run at once, each in a folder
+of its own. Where KAFKA_BOOTSTRAP is set, `start` and `attached` print it and start nothing. Jars are kept in
+~/.cache/clausum/kafka/VERSION. Only processes that this script started in the folder are ever ended.
 """
 
 import argparse
@@ -43,9 +45,9 @@ process.roles=broker,controller
 node.id={id}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{told}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{secure_listener}
+advertised.listeners=PLAINTEXT://127.0.0.1:{told}{secure_listener}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 # Of three nodes one may be away and acks=all is answered still.
@@ -72,6 +74,15 @@ group.consumer.min.heartbeat.interval.ms=500
 num.network.threads=2
 num.io.threads=4
 """
+
+SECURE = """\
+listener.name.secure.ssl.keystore.type=PEM
+listener.name.secure.ssl.keystore.location={folder}/node.pem
+listener.name.secure.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.secure.scram-sha-512.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+"""
+USER = "SCRAM-SHA-512=[name=clausum,password=clausum-secret]"
 
 
 def say(what):
@@ -141,6 +152,20 @@ def brokers_known(port):
         return 0
 
 
+def certify(folder):
+    """Makes an authority and, signed by it, what every node shows: FOLDER/ca.pem and node.pem."""
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650"]
+    authority = ["-x509", *key, "-subj", "/CN=clausum tests", "-keyout", "ca.key", "-out", "ca.pem"]
+    node = ["-x509", *key, "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    node += ["-addext", "basicConstraints=critical,CA:false", "-CA", "ca.pem", "-CAkey", "ca.key"]
+    for what in [authority, [*node, "-keyout", "node.key", "-out", "node.crt"]]:
+        made = subprocess.run(["openssl", "req", *what], cwd=folder, capture_output=True, text=True)
+        if made.returncode:
+            fail(f"openssl: {made.stderr.strip()}")
+    parts = [(folder / name).read_text() for name in ("node.key", "node.crt", "ca.pem")]
+    (folder / "node.pem").write_text("".join(parts))
+
+
 class Cluster:
     """Nodes whose data, settings and process ids are in one folder."""
 
@@ -149,6 +174,7 @@ class Cluster:
         self.port = arguments.port
         self.heap = arguments.heap
         self.told = arguments.advertise
+        self.secure = arguments.secure
         self.flags = []
         self.plan = self.folder / "cluster.json"
         self.nodes = json.loads(self.plan.read_text()) if self.plan.exists() else []
@@ -156,15 +182,21 @@ class Cluster:
     def lay_out(self, count):
         """Gives each node its ports."""
         if self.port:
-            ports = [self.port + n for n in range(2 * count)]
+            ports = [self.port + n for n in range(3 * count)]
         else:
-            ports = free_ports(2 * count)
+            ports = free_ports(3 * count)
         self.nodes = [{"id": n + 1, "port": ports[2 * n], "controller": ports[2 * n + 1]} for n in range(count)]
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.secure:
+            certify(self.folder)
+            for n, node in enumerate(self.nodes):
+                node["secure"] = ports[2 * count + n]
         self.plan.write_text(json.dumps(self.nodes))
 
     def bootstrap(self):
-        return ",".join(f"127.0.0.1:{node['port']}" for node in self.nodes)
+        """A line for the plain listeners, and one for the secure ones if there are any."""
+        kinds = [kind for kind in ("port", "secure") if all(kind in node for node in self.nodes)]
+        return "\n".join(",".join(f"127.0.0.1:{node[kind]}" for node in self.nodes) for kind in kinds)
 
     def home(self, node):
         return self.folder / str(node["id"])
@@ -193,9 +225,12 @@ class Cluster:
         settings = home / "server.properties"
         voters = ",".join(f"{n['id']}@127.0.0.1:{n['controller']}" for n in self.nodes)
         replicas, in_sync = (3, 2) if count >= 3 else (1, 1)
+        secure = f",SECURE://127.0.0.1:{node['secure']}" if "secure" in node else ""
         settings.write_text(
-            PROPERTIES.format(
+            (PROPERTIES + SECURE * bool(secure)).format(
                 **node,
+                secure_listener=secure,
+                folder=self.folder,
                 told=self.told if self.told and count == 1 else node["port"],
                 voters=voters,
                 data=home / "data",
@@ -205,7 +240,7 @@ class Cluster:
         )
         if not (home / "data" / "meta.properties").exists():
             tool = ["-Xshare:auto", "-Dlog4j2.level=ERROR", "kafka.tools.StorageTool", "format"]
-            tool += ["-t", CLUSTER, "-c", str(settings)]
+            tool += ["-t", CLUSTER, "-c", str(settings), *(["--add-scram", USER] if secure else [])]
             formatted = java(*tool, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             told = formatted.communicate()[0]
             if formatted.returncode:
@@ -317,6 +352,7 @@ def main():
     parser.add_argument("--port", type=int, default=19092)
     parser.add_argument("--heap", default="512m")
     parser.add_argument("--advertise", type=int)
+    parser.add_argument("--secure", action="store_true")
     parser.add_argument("command")
     parser.add_argument("rest", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()

@@ -7,7 +7,10 @@
 mod admin;
 mod background;
 pub mod backup;
+mod beside;
 mod bootstrap;
+#[cfg(feature = "kafka")]
+mod brokers;
 mod config;
 mod counting;
 mod data;
@@ -24,6 +27,8 @@ mod raw;
 mod roster;
 mod scrubbing;
 mod serve;
+#[cfg(feature = "kafka")]
+mod stall;
 mod standing;
 mod states;
 mod stop;
