@@ -18,6 +18,7 @@ mod ground;
 mod installation;
 mod notify;
 mod raw;
+mod replay;
 mod roster;
 mod scrubbing;
 mod serve;
@@ -36,6 +37,7 @@ pub use config::{Config, Fault, KEYS, Known, Resolved, Shown, TlsFiles, duration
 pub use data::Data;
 pub use notify::Notify;
 pub use raw::{Flag, Written};
+pub use replay::{Proof, Proved};
 pub use serve::{Failure, Start, build, serve, version};
 pub use standing::{Standing, standing};
 pub use stop::Stop;
