@@ -24,6 +24,7 @@ pub mod kafka;
 mod ledger;
 mod notify;
 mod raw;
+mod replay;
 mod roster;
 mod scrubbing;
 mod serve;
@@ -47,6 +48,7 @@ pub use config::{Config, Fault, KEYS, Kafka, Known, Resolved, Shown, TlsFiles, r
 pub use data::Data;
 pub use notify::Notify;
 pub use raw::{Flag, Written};
+pub use replay::{Proof, Proved};
 pub use serve::{Failure, Start, build, serve, version};
 pub use standing::{Standing, standing};
 pub use stop::Stop;
