@@ -386,7 +386,7 @@ mod tests {
         assert_eq!(told([good(), begun("a", 4, None), good(), good()]), [""; 0]);
         let all = told([good(), Origin::Foreign, begun("b", 4, Some(false)), begun("a", 2, Some(false))]);
         let due = [
-            "partition 1 was begun by others: there are records, and no genesis among the first 1000",
+            "partition 1 was begun by others: there are records, and no genesis near the start",
             "was begun by several installations: a, b",
             "has 4 partitions, and was begun with 2, which is for life",
             "partitions 2-3 were begun under another installation key",
