@@ -158,9 +158,7 @@ pub fn describe(
     let cluster = Cluster::look(options)?;
     let origins = origins(options, &cluster, key)?;
     let mut faults = cluster.faults(wish);
-    let empty = of_origins(&origins, |origin| *origin == Origin::Empty);
-    let empty = empty.map(|which| content(options, format!("{which} not begun: no genesis")));
-    faults.extend(empty);
+    faults.extend(unbegun(options, &origins));
     faults.extend(strangeness(options, &origins, &cluster));
     Ok(Described { cluster, origins, faults })
 }
@@ -254,14 +252,21 @@ fn content(options: &Options, what: String) -> Fault {
     Fault { kind: Kind::Content, place, setting: None, what }
 }
 
-/// What is in the log and does not belong there.
+/// Partitions without a genesis.
+fn unbegun(options: &Options, origins: &[Origin]) -> impl Iterator<Item = Fault> {
+    let states = [
+        (Origin::Empty, "not begun: there is no genesis"),
+        (Origin::Foreign, "begun by others: there are records, and no genesis near the start"),
+    ];
+    states.into_iter().filter_map(|(state, what)| {
+        let which = of_origins(origins, |origin| *origin == state)?;
+        Some(content(options, format!("{which} {what}")))
+    })
+}
+
+/// What is in the log and no genesis of ours can be put beside.
 fn strangeness(options: &Options, origins: &[Origin], cluster: &Cluster) -> Vec<Fault> {
     let mut told = Vec::new();
-    told.extend(
-        of_origins(origins, |origin| *origin == Origin::Foreign).map(|which| {
-            format!("{which} begun by others: there are records, and no genesis near the start")
-        }),
-    );
     let begun: Vec<_> = origins.iter().filter_map(genesis_of).collect();
     let installations: BTreeSet<_> = begun.iter().map(|genesis| &*genesis.installation).collect();
     if installations.len() > 1 {
@@ -297,7 +302,6 @@ mod tests {
     use crate::base::time::Ms;
     use crate::log::kafka::topics::{Found, PartitionSeen, TopicSeen};
     use crate::log::memory::{Handle, MemoryLog, Producer};
-    use crate::log::{PollLimit, read_before};
     use crate::node::installation;
     use crate::wire::envelope::{RecordType, product_record};
     use std::sync::Arc;
@@ -348,20 +352,17 @@ mod tests {
     #[test]
     fn who_was_faster_does_not_begin_a_log() {
         let (_memory, log) = log();
-        strangers(&log, 0, limits::TURN_RECORDS - 1);
+        strangers(&log, 0, limits::TURN_RECORDS - 2);
+        // Whoever read a genesis once can write what looks like it.
+        let (installation, topic) = (key(0).id(), Topic::Requests.name().to_owned());
+        let key_digest = key(0).digest().to_string();
+        let looks = Genesis { installation, topic, partitions: 2, key_digest, engine: 1 };
+        let looks = internal::write(&looks);
+        let looks = product_record(OrgId::INSTALLATION, RecordType::Genesis, &looks, "genesis-0").unwrap();
+        genesis::append(&log, TopicPartition::new(Topic::Requests, Partition(0)), vec![looks]).unwrap();
         assert_eq!(at(&log, 0), Origin::Foreign);
-        let (other, ours) = (MemoryLog::auto_flush(2, Arc::new(ManualClock::new(Ms(1), 1))), key(0));
-        let other = other.handle(Producer(1));
-        begin(&other, &ours);
-        let of = TopicPartition::new(Topic::Requests, Partition(0));
-        let genesis = read_before(
-            &mut *other.reader(of, Offset(0)).unwrap(),
-            Offset(1),
-            PollLimit { records: 1, bytes: 1 },
-        );
-        let genesis = genesis.unwrap().remove(0).content;
-        genesis::append(&log, of, vec![genesis]).unwrap();
-        assert!(matches!(at(&log, 0), Origin::Begun(_, Some(true))));
+        begin(&log, &key(0));
+        assert!(matches!(at(&log, 0), Origin::Begun(_, Some(true))), "{:?}", at(&log, 0));
     }
 
     #[test]
@@ -384,12 +385,18 @@ mod tests {
         let good = || begun("a", 4, Some(true));
         assert_eq!(told([good(), good(), Origin::Trimmed, Origin::Empty]), [""; 0]);
         assert_eq!(told([good(), begun("a", 4, None), good(), good()]), [""; 0]);
-        let all = told([good(), Origin::Foreign, begun("b", 4, Some(false)), begun("a", 2, Some(false))]);
+        let all = told([Origin::Foreign, good(), begun("b", 4, Some(false)), begun("a", 2, Some(false))]);
         let due = [
-            "partition 1 was begun by others: there are records, and no genesis near the start",
             "was begun by several installations: a, b",
             "has 4 partitions, and was begun with 2, which is for life",
             "partitions 2-3 were begun under another installation key",
+        ];
+        assert_eq!(all, due.map(|what| format!("clausum.requests: {what}")));
+        let origins = [Origin::Empty, Origin::Foreign, Origin::Trimmed, good(), Origin::Empty];
+        let all: Vec<_> = unbegun(&options, &origins).map(|fault| fault.to_string()).collect();
+        let due = [
+            "partitions 0, 4 were not begun: there is no genesis",
+            "partition 1 was begun by others: there are records, and no genesis near the start",
         ];
         assert_eq!(all, due.map(|what| format!("clausum.requests: {what}")));
     }

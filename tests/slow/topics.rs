@@ -127,6 +127,26 @@ fn topics_are_made_begun_and_checked_and_what_is_wrong_is_told_and_left_alone() 
     shown(at, &made, &stranger);
 }
 
+#[test]
+fn where_the_brokers_are_may_be_configured_and_must_be_told() {
+    let check = |variables: &[(&str, &str)]| {
+        let mut program = Command::new(binary());
+        program.args(["topics", "check"]).env_remove("CLAUSUM__KAFKA__BOOTSTRAP");
+        let output = program.envs(variables.iter().copied()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (exit, told) = check(&[]);
+    assert_eq!(exit, Some(2), "{told}");
+    assert!(told.contains("--kafka HOST:PORT is missing"), "{told}");
+    let at = ("CLAUSUM__KAFKA__BOOTSTRAP", "127.0.0.1:1");
+    let (exit, told) = check(&[at, ("CLAUSUM__KAFKA__PROPERTIES__ACKS", "1")]);
+    assert_eq!(exit, Some(3), "{told}");
+    assert!(told.contains("acks cannot be set"), "{told}");
+    let (exit, told) = check(&[at, ("CLAUSUM__KAFKA__PROPERTIES__SECURITY.PROTOCOL", "ssl")]);
+    assert_eq!(exit, Some(1), "{told}");
+    assert!(told.contains("ssl://127.0.0.1:1"), "{told}");
+}
+
 /// What `describe` shows of topics that were made.
 fn shown(at: &str, made: &Value, stranger: &Stranger) {
     let described = done(at, Some(KEY), "describe --single-node --bounds");

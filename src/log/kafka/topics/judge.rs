@@ -89,8 +89,10 @@ impl Cluster {
         let due = u16::try_from(count).ok().filter(|count| (1..=limits::PARTITIONS).contains(count));
         let most = limits::PARTITIONS;
         let due = due.ok_or_else(|| format!("it has {count} partitions, and may have 1 to {most}"))?;
-        if let Some(asked) = asked.filter(|asked| *asked != due) {
-            return Err(format!("it has {count} partitions, and {asked} are asked for"));
+        match asked {
+            Some(asked) if asked == due => return Ok(due),
+            Some(asked) => return Err(format!("it has {count} partitions, and {asked} are asked for")),
+            None => {}
         }
         let first = self.topics.iter().find(|first| matches!(first.found, Found::There { .. }));
         match first.map(|first| (&first.name, first.partitions().len())) {
