@@ -9,7 +9,8 @@
 //! * more headers than a content holds are cut, and a header says so, which makes it `bad_envelope`;
 //! * the null value of a header is an empty one;
 //! * a name beyond 255 bytes is cut, and one that is no UTF-8 becomes an empty name with an empty value, because
-//!   the client library gives neither: no header that means anything is called so.
+//!   the client library gives neither: no header that means anything is called so. More than four of these are
+//!   too many headers, because each costs what a hundred others do.
 
 use crate::base::limits;
 use crate::wire::header::{HEADERS_CUT, RENAMED_PREFIX, RESERVED_PREFIX};
@@ -24,6 +25,8 @@ use std::sync::Once;
 const KEY_BYTES: usize = u16::MAX as usize;
 /// Bytes of a header's name that a content holds.
 const NAME_BYTES: usize = u8::MAX as usize;
+/// Headers of one record whose names may be no UTF-8.
+const NAMELESS: usize = 4;
 /// What is left of a value that is cut: there is room for a key and for headers beside it.
 const CUT_VALUE_BYTES: usize = limits::RECORD_BYTES - (256 << 10);
 
@@ -64,14 +67,20 @@ pub(super) fn hush() {
     });
 }
 
+/// A header as it came: its name and value, or that its name is no UTF-8.
+type Came<'a> = Result<(&'a str, &'a [u8]), Nameless>;
+
+#[derive(Debug, Clone, Copy)]
+struct Nameless;
+
 /// A header by its place. The library panics at a name that is no UTF-8, and has no other way to it.
-fn header(headers: &BorrowedHeaders, index: usize) -> Option<(&str, &[u8])> {
+fn header(headers: &BorrowedHeaders, index: usize) -> Option<Came<'_>> {
     ASKING.set(true);
     let read = catch_unwind(AssertUnwindSafe(|| headers.try_get(index)));
     ASKING.set(false);
     match read {
-        Ok(header) => header.map(|header| (header.key, header.value.unwrap_or_default())),
-        Err(_) => Some(("", &[])),
+        Ok(header) => header.map(|header| Ok((header.key, header.value.unwrap_or_default()))),
+        Err(_) => Some(Err(Nameless)),
     }
 }
 
@@ -79,14 +88,12 @@ fn built<'a>(
     key: &[u8],
     value: Option<&[u8]>,
     count: usize,
-    header: impl Fn(usize) -> Option<(&'a str, &'a [u8])>,
+    header: impl Fn(usize) -> Option<Came<'a>>,
 ) -> Bytes {
     let key = key.get(..KEY_BYTES).unwrap_or(key);
     let whole = || -> Result<Bytes, TooLarge> {
-        let mut record = Builder::new(key, value)?;
-        for (name, value) in (0..count).filter_map(&header) {
-            add(&mut record, name, value)?;
-        }
+        let (mut record, mut nameless) = (Builder::new(key, value)?, 0);
+        (0..count).filter_map(&header).try_for_each(|came| add(&mut record, came, &mut nameless))?;
         Ok(record.finish())
     };
     whole().unwrap_or_else(|TooLarge| cut(key, value, count, header))
@@ -97,31 +104,35 @@ fn cut<'a>(
     key: &[u8],
     value: Option<&[u8]>,
     count: usize,
-    header: impl Fn(usize) -> Option<(&'a str, &'a [u8])>,
+    header: impl Fn(usize) -> Option<Came<'a>>,
 ) -> Bytes {
     let is_large = key.len() + value.map_or(0, <[u8]>::len) > CUT_VALUE_BYTES;
     let value = value.map(|value| value.get(..CUT_VALUE_BYTES).filter(|_| is_large).unwrap_or(value));
     let Ok(begun) = Builder::new(key, value) else { return Bytes::new() };
-    let mut kept = begun.clone();
-    let all = (0..count).filter_map(&header).try_for_each(|(name, value)| add(&mut kept, name, value));
+    let (mut kept, mut nameless) = (begun.clone(), 0);
+    let all = (0..count).filter_map(&header).try_for_each(|came| add(&mut kept, came, &mut nameless));
     if all.is_ok() {
         return kept.finish();
     }
     // The limits of a dead letter: more would be kept by nobody.
     let mut marked = begun;
     marked.header(HEADERS_CUT, count.to_string().as_bytes()).unwrap_or(());
-    let mut bytes = 0;
-    for (name, value) in (0..count).filter_map(&header).take(limits::DEAD_LETTER_HEADERS) {
-        bytes += name.len() + value.len();
-        if bytes > limits::DEAD_LETTER_HEADER_BYTES || add(&mut marked, name, value).is_err() {
+    let (mut bytes, mut nameless) = (0, 0);
+    for came in (0..count).filter_map(&header).take(limits::DEAD_LETTER_HEADERS) {
+        bytes += came.map_or(0, |(name, value)| name.len() + value.len());
+        if bytes > limits::DEAD_LETTER_HEADER_BYTES || add(&mut marked, came, &mut nameless).is_err() {
             break;
         }
     }
     marked.finish()
 }
 
-/// Adds a header as it came; the name of the mark is nobody's but the log's.
-fn add(record: &mut Builder, name: &str, value: &[u8]) -> Result<(), TooLarge> {
+/// Adds a header; the name of the mark is nobody's but the log's. `nameless` counts those of the record.
+fn add(record: &mut Builder, came: Came<'_>, nameless: &mut usize) -> Result<(), TooLarge> {
+    let Ok((name, value)) = came else {
+        *nameless += 1;
+        return if *nameless > NAMELESS { Err(TooLarge) } else { record.header("", &[]) };
+    };
     if name == HEADERS_CUT {
         let rest = name.strip_prefix(RESERVED_PREFIX).unwrap_or_default();
         return record.header(&format!("{RENAMED_PREFIX}{rest}"), value);
@@ -147,7 +158,7 @@ mod tests {
     ];
 
     fn of(key: &[u8], value: Option<&[u8]>, headers: &[(&str, &[u8])]) -> Bytes {
-        built(key, value, headers.len(), |index| headers.get(index).copied())
+        built(key, value, headers.len(), |index| headers.get(index).copied().map(Ok))
     }
 
     #[test]
@@ -190,6 +201,21 @@ mod tests {
         let content = Content::read(&bytes).unwrap();
         assert_eq!(content.headers().collect::<Vec<_>>(), [(HEADERS_CUT, &b"3"[..]), GOOD[0]]);
         assert_eq!(Envelope::read(&content, false).unwrap_err().code, DeadCode::BadEnvelope);
+    }
+
+    #[test]
+    fn more_than_a_few_headers_without_a_name_are_a_bad_envelope() {
+        for (nameless, is_good) in [(NAMELESS, true), (NAMELESS + 1, false)] {
+            let mut headers: Vec<Came<'_>> = GOOD.map(Ok).to_vec();
+            headers.extend(vec![Err(Nameless); nameless]);
+            headers.push(Ok(("last", b"one")));
+            let bytes = built(b"key", Some(b"{}"), headers.len(), |index| headers.get(index).copied());
+            let content = Content::read(&bytes).unwrap();
+            assert_eq!(Envelope::read(&content).is_ok(), is_good);
+            assert_eq!(content.header("last").is_some(), is_good);
+            assert_eq!(content.header(HEADERS_CUT).is_none(), is_good);
+            assert_eq!(content.headers().filter(|(name, _)| name.is_empty()).count(), NAMELESS);
+        }
     }
 
     #[test]

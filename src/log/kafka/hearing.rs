@@ -33,7 +33,11 @@ pub(super) fn metadata(
     loop {
         let limit = next.min(left);
         let error = match consumer.fetch_metadata(Some(topic), limit) {
-            Ok(metadata) => return Ok(metadata),
+            Ok(metadata) => {
+                // Whatever was said before is over.
+                *consumer.context().heard() = Heard::default();
+                return Ok(metadata);
+            }
             Err(error) => error,
         };
         (0..SERVE_STEPS).for_each(|_| drop(consumer.poll(Duration::ZERO)));

@@ -347,6 +347,9 @@ fn is_passing(code: RDKafkaErrorCode) -> bool {
         code,
         Code::AllBrokersDown
             | Code::BrokerTransportFailure
+            // A broker that ends in the middle of a handshake looks like one that refuses.
+            | Code::SSL
+            | Code::Authentication
             | Code::Resolve
             | Code::OperationTimedOut
             | Code::RequestTimedOut

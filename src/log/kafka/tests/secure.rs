@@ -2,13 +2,15 @@
 
 use super::broker::secure;
 use super::harness::{LIMIT, create, fresh};
-use crate::base::position::{Partition, Topic, TopicPartition};
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::base::signal::Signal;
 use crate::log::conformance::{answer, append_values, read_from};
-use crate::log::kafka::{KafkaLog, Options};
-use crate::log::{Assignment, Log, PollLimit};
+use crate::log::kafka::{Asker, Gathered, KafkaLog, Options, Role, Unanswered, read};
+use crate::log::{Assignment, Log, PollLimit, Reader};
 use crate::wire::record::Content;
 use std::sync::Arc;
+use std::time::Duration;
 
 const AT: TopicPartition = TopicPartition::new(Topic::Requests, Partition(0));
 const ALL: PollLimit = PollLimit { records: usize::MAX, bytes: usize::MAX };
@@ -63,6 +65,23 @@ fn a_wrong_password_is_told_at_once() {
     let told = refused(options);
     assert!(told.contains("Authentication failed") && told.contains("SCRAM-SHA-512"), "{told}");
     assert!(!told.contains("guessed"), "{told}");
+}
+
+#[test]
+fn a_reader_that_is_refused_for_now_goes_on_trying() {
+    let Some(options) = options(&[("sasl.password", "guessed")]) else { return };
+    let options = Arc::new(options);
+    let asker = Arc::new(Asker::new(&options).unwrap());
+    let gathered = Arc::new(Gathered::default());
+    let (telling, place) = (gathered.client(Role::Reader), (Offset(0), Offset(0)));
+    let mut reader = read::start(&options, (&asker, &Arc::default()), telling, AT, place).unwrap();
+    let begun = SystemClock.elapsed();
+    // What a client tells comes behind what it was told.
+    while gathered.look(Unanswered::default()).traffic(Role::Reader).counts.requests == 0 {
+        assert!(SystemClock.elapsed() - begun < LIMIT, "it asks nobody");
+        Signal::default().wait(Duration::from_millis(100));
+    }
+    assert_eq!(reader.poll(ALL), Ok(vec![]));
 }
 
 #[test]
