@@ -34,8 +34,6 @@ use std::time::Duration;
 
 /// Turns without anything done after which a shard that is not open will not be.
 const IDLE_TURNS: u32 = 1_000;
-/// Changed rows after which they are written: nobody waits for a checkpoint here, memory alone asks for one.
-const CHECKPOINT_ROWS: usize = 150_000;
 
 /// A log to be proved.
 #[derive(Debug)]
@@ -300,12 +298,8 @@ impl Replay {
             notes: Arc::clone(&counted) as Arc<dyn Notes>,
             signal: Arc::new(Signal::default()),
         };
-        let options = Options {
-            name: "replay".to_owned(),
-            checkpoint_ms: u64::MAX,
-            checkpoint_rows: CHECKPOINT_ROWS,
-            ..Options::default()
-        };
+        // Nobody waits for a checkpoint here: memory alone asks for one.
+        let options = Options { name: "replay".to_owned(), checkpoint_ms: u64::MAX, ..Options::default() };
         let mut owner = Owner::new(parts, options, partition, Arc::clone(&status));
         let mut idle = 0;
         loop {
