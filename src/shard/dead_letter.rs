@@ -33,8 +33,14 @@ pub(super) fn write(
         record.header(header::SOURCE_PARTITION, partition.to_string().as_bytes())?;
         record.header(header::SOURCE_OFFSET, planned.offset.to_string().as_bytes())?;
         if let Some(long) = cut {
-            record.header(header::VALUE_LENGTH, long.len().to_string().as_bytes())?;
-            record.header(header::VALUE_SHA256, sha256(long).to_string().as_bytes())?;
+            // Where the log had to cut it, what is here is not all.
+            let told = planned.content.and_then(|content| content.text_header(header::VALUE_CUT));
+            let (length, digest) = match told.and_then(|told| told.split_once(' ')) {
+                Some((length, digest)) => (length.to_owned(), digest.to_owned()),
+                None => (long.len().to_string(), sha256(long).to_string()),
+            };
+            record.header(header::VALUE_LENGTH, length.as_bytes())?;
+            record.header(header::VALUE_SHA256, digest.as_bytes())?;
         }
         Ok(())
     })
@@ -44,7 +50,8 @@ pub(super) fn write(
 fn original_headers(record: &mut Builder, planned: &Planned<'_>) -> Result<(), TooLarge> {
     let Some(content) = planned.content else { return Ok(()) };
     let mut left = limits::DEAD_LETTER_HEADER_BYTES;
-    for (name, value) in content.headers().take(limits::DEAD_LETTER_HEADERS) {
+    let own = content.headers().filter(|(name, _)| *name != header::VALUE_CUT);
+    for (name, value) in own.take(limits::DEAD_LETTER_HEADERS) {
         let Some(rest) = left.checked_sub(name.len() + value.len()) else { break };
         left = rest;
         match name.strip_prefix(header::RESERVED_PREFIX) {

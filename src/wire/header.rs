@@ -25,6 +25,9 @@ pub const RESERVED_PREFIX: &str = "clausum-";
 pub const RENAMED_PREFIX: &str = "x-clausum-";
 /// Set by the log on a record with more headers than a content holds: how many there were.
 pub const HEADERS_CUT: &str = "clausum-headers-cut";
+/// Set by the log on a record whose value was too large for a content: the length and the SHA-256 of all of it, with
+/// a blank between.
+pub const VALUE_CUT: &str = "clausum-value-cut";
 /// When the gateway had the request, in milliseconds since the epoch.
 pub const RECEIVED: &str = "clausum-received";
 /// Says that a gateway waits for the answer.

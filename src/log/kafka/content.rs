@@ -5,15 +5,17 @@
 //! becomes, always in the same way, a content that ends as the dead letter the contract names:
 //!
 //! * a null key is an empty one, and a key beyond 65,535 bytes is cut there: neither names an organization;
-//! * a value that makes a record too large is cut, to what is still beyond the limit of every body: `too_large`;
+//! * a value that makes a record too large is cut, to what is still beyond the limit of every body (`too_large`),
+//!   and a header tells its length and digest;
 //! * more headers than a content holds are cut, and a header says so, which makes it `bad_envelope`;
 //! * the null value of a header is an empty one;
 //! * a name beyond 255 bytes is cut, and one that is no UTF-8 becomes an empty name with an empty value, because
 //!   the client library gives neither: no header that means anything is called so. More than four of these are
 //!   too many headers, because each costs what a hundred others do.
 
+use crate::base::hash::sha256;
 use crate::base::limits;
-use crate::wire::header::{HEADERS_CUT, RENAMED_PREFIX, RESERVED_PREFIX};
+use crate::wire::header::{HEADERS_CUT, RENAMED_PREFIX, RESERVED_PREFIX, VALUE_CUT};
 use crate::wire::record::{Builder, Content, TooLarge};
 use bytes::Bytes;
 use rdkafka::message::{BorrowedHeaders, Header, Headers, Message, OwnedHeaders};
@@ -107,8 +109,13 @@ fn cut<'a>(
     header: impl Fn(usize) -> Option<Came<'a>>,
 ) -> Bytes {
     let is_large = key.len() + value.map_or(0, <[u8]>::len) > CUT_VALUE_BYTES;
+    let whole = value;
     let value = value.map(|value| value.get(..CUT_VALUE_BYTES).filter(|_| is_large).unwrap_or(value));
-    let Ok(begun) = Builder::new(key, value) else { return Bytes::new() };
+    let Ok(mut begun) = Builder::new(key, value) else { return Bytes::new() };
+    if let Some(whole) = whole.filter(|whole| Some(whole.len()) != value.map(<[u8]>::len)) {
+        // There is room for it: what was cut is more.
+        begun.header(VALUE_CUT, format!("{} {}", whole.len(), sha256(whole)).as_bytes()).unwrap_or(());
+    }
     let (mut kept, mut nameless) = (begun.clone(), 0);
     let all = (0..count).filter_map(&header).try_for_each(|came| add(&mut kept, came, &mut nameless));
     if all.is_ok() {
@@ -127,13 +134,13 @@ fn cut<'a>(
     marked.finish()
 }
 
-/// Adds a header; the name of the mark is nobody's but the log's. `nameless` counts those of the record.
+/// Adds a header; the names of the marks are nobody's but the log's. `nameless` counts those of the record.
 fn add(record: &mut Builder, came: Came<'_>, nameless: &mut usize) -> Result<(), TooLarge> {
     let Ok((name, value)) = came else {
         *nameless += 1;
         return if *nameless > NAMELESS { Err(TooLarge) } else { record.header("", &[]) };
     };
-    if name == HEADERS_CUT {
+    if [HEADERS_CUT, VALUE_CUT].contains(&name) {
         let rest = name.strip_prefix(RESERVED_PREFIX).unwrap_or_default();
         return record.header(&format!("{RENAMED_PREFIX}{rest}"), value);
     }
@@ -178,6 +185,8 @@ mod tests {
         assert!(bytes.len() <= limits::RECORD_BYTES);
         let content = Content::read(&bytes).unwrap();
         assert_eq!((content.key, content.value.unwrap().len()), (&b"key"[..], CUT_VALUE_BYTES));
+        let told = format!("{} {}", value.len(), sha256(&value));
+        assert_eq!(content.text_header(VALUE_CUT), Some(&*told));
         assert!(Envelope::read(&content, false).is_ok(), "the value is wrong, not the envelope");
         // The largest that fits is kept whole.
         let value = &value[..limits::RECORD_BYTES - 3];
@@ -211,7 +220,7 @@ mod tests {
             headers.push(Ok(("last", b"one")));
             let bytes = built(b"key", Some(b"{}"), headers.len(), |index| headers.get(index).copied());
             let content = Content::read(&bytes).unwrap();
-            assert_eq!(Envelope::read(&content).is_ok(), is_good);
+            assert_eq!(Envelope::read(&content, false).is_ok(), is_good);
             assert_eq!(content.header("last").is_some(), is_good);
             assert_eq!(content.header(HEADERS_CUT).is_none(), is_good);
             assert_eq!(content.headers().filter(|(name, _)| name.is_empty()).count(), NAMELESS);
