@@ -8,6 +8,8 @@ mod assess;
 mod backup;
 mod config;
 mod ending;
+#[cfg(feature = "kafka")]
+mod engine;
 mod keys;
 mod load;
 mod log;
@@ -109,6 +111,10 @@ enum Command {
     /// Act on a partition of a running server
     #[command(subcommand)]
     Partitions(status::Partitions),
+    /// Show and change which version of the engine decides
+    #[cfg(feature = "kafka")]
+    #[command(subcommand)]
+    Engine(engine::Command),
     /// Check and test rule packs
     #[command(subcommand)]
     Rules(rules::Command),
@@ -195,6 +201,8 @@ fn dispatch(cli: &Cli, shell: &mut Shell) -> Result<Exit, Ending> {
         Command::Restore(arguments) => backup::restore(arguments, &cli.place, shell),
         Command::Status(arguments) => status::run(arguments, &cli.place, shell),
         Command::Partitions(command) => status::partitions(command, &cli.place, shell),
+        #[cfg(feature = "kafka")]
+        Command::Engine(command) => engine::run(command, &cli.place, shell),
         Command::Rules(command) => rules::run(command, shell),
         Command::Log(command) => log::run(command, &cli.place, shell),
         #[cfg(feature = "kafka")]

@@ -10,10 +10,12 @@ use crate::node::AskError;
 use crate::node::admin::{Trouble, found};
 use crate::node::config::{Config, Kafka};
 use crate::node::data::Data;
+use crate::node::engine::ENGINES;
 use crate::node::genesis::{self, Found};
 use crate::node::installation::InstallationKey;
 use crate::node::serve::{Failure, base_url};
 use crate::node::standing::checkpoint;
+use crate::shard::engine::VERSIONS;
 use crate::wire::admin::{self, NewOrganization};
 use crate::wire::bootstrap::Bootstrap;
 use crate::wire::envelope::product_record;
@@ -96,11 +98,13 @@ pub(super) fn open(kafka: &Kafka) -> Result<KafkaLog, Failure> {
     })
 }
 
-/// What the log is told of the configuration.
+/// What the log is told of the configuration, and members of the group tell of themselves.
 #[must_use]
 pub fn options(kafka: &Kafka) -> Options {
     let Kafka { bootstrap, group, prefix, properties } = kafka.clone();
-    Options { group, prefix, properties, ..Options::new(bootstrap) }
+    let versions: Vec<_> = VERSIONS.iter().map(u32::to_string).collect();
+    let says = format!("{ENGINES}{}", versions.join(","));
+    Options { group, says, prefix, properties, ..Options::new(bootstrap) }
 }
 
 /// Refuses a log that was not begun, or not under this key, and states of `data` that were made from another.

@@ -15,6 +15,8 @@ mod config;
 mod counting;
 mod data;
 mod demo;
+#[cfg(feature = "kafka")]
+pub mod engine;
 mod files;
 mod genesis;
 mod ground;

@@ -9,6 +9,9 @@ use std::sync::Arc;
 /// The version the product ships with.
 pub const SHIPPED_VERSION: u32 = 1;
 
+/// The versions that this program runs.
+pub const VERSIONS: &[u32] = &[SHIPPED_VERSION];
+
 /// One version of the engine.
 #[derive(Debug, Clone)]
 pub struct Engine {

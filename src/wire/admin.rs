@@ -360,6 +360,8 @@ pub struct PartitionShown {
     pub partition: u16,
     /// `opening`, `running`, `poisoned`, `parked`, `left`.
     pub phase: String,
+    /// The engine version in force; none that is known before it decides.
+    pub engine: Option<u32>,
     /// Offset behind the last record applied.
     pub position: u64,
     /// Records durable and not yet applied.

@@ -372,6 +372,7 @@ impl Owner {
         let lag_ms = oldest.map_or(0, |at| self.parts.clock.now().since(at).max(0).unsigned_abs());
         self.status.set_applied(next.0, behind, lag_ms);
         self.status.set_rows(running.shard.resident_rows());
+        self.status.set_engine(running.shard.core().engine);
         if running.is_settled() {
             // Nothing waits for a checkpoint, so none is old.
             self.status.set_settled(self.parts.clock.now().0.max(0).unsigned_abs());

@@ -2,7 +2,7 @@
 
 use crate::base::position::Offset;
 use crate::worker::snapshot::Mark;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Characters kept of the text of a failure.
@@ -73,6 +73,8 @@ pub struct Status {
     hurried: AtomicBool,
     /// Rows in memory.
     rows: AtomicU64,
+    /// The engine version in force; 0 before genesis.
+    engine: AtomicU32,
 }
 
 impl Status {
@@ -86,6 +88,16 @@ impl Status {
             4 => Phase::Left,
             _ => Phase::Opening,
         }
+    }
+
+    /// The engine version in force; 0 before genesis.
+    #[must_use]
+    pub fn engine(&self) -> u32 {
+        self.engine.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_engine(&self, version: u32) {
+        self.engine.store(version, Ordering::Relaxed);
     }
 
     /// Offset behind the last record applied.

@@ -33,4 +33,6 @@ mod shard;
 mod shared;
 mod snapshots;
 #[cfg(feature = "kafka")]
+mod streams;
+#[cfg(feature = "kafka")]
 mod topics;

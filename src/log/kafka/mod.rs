@@ -10,6 +10,7 @@
 mod append;
 mod content;
 mod figures;
+mod group;
 mod hearing;
 mod member;
 mod read;
@@ -27,6 +28,7 @@ use append::Appender;
 use bytes::Bytes;
 use figures::Gathered;
 pub use figures::{Brokers, Counts, Figures, Group, Role, RoundTrip, Traffic};
+pub use group::{MemberSeen, members};
 use hearing::Hearing;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -47,6 +49,8 @@ pub struct Options {
     pub bootstrap: String,
     /// The group of the workers that share the partitions.
     pub group: String,
+    /// What a member of the group says of itself to whoever asks for the members.
+    pub says: String,
     /// What stands before the topics' names; nothing, unless installations share a cluster.
     pub prefix: String,
     /// Properties of librdkafka, by their names there.
@@ -66,6 +70,7 @@ impl Options {
         Self {
             bootstrap,
             group: "clausum".to_owned(),
+            says: String::new(),
             prefix: String::new(),
             properties: BTreeMap::new(),
             queue_records: 32_768,

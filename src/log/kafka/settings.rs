@@ -1,7 +1,7 @@
 //! What the client library is told. Every property of it can be set by the operator but those that the log's
 //! promises rest on.
 
-use super::Options;
+use super::{Options, group};
 use crate::base::limits;
 use crate::log::LogError;
 use rdkafka::ClientConfig;
@@ -125,7 +125,7 @@ pub(super) fn reader(options: &Options) -> ClientConfig {
 
 /// A member of the group that fetches nothing.
 pub(super) fn member(options: &Options) -> ClientConfig {
-    client(
+    let mut config = client(
         options,
         &[("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "1500")],
         &[
@@ -138,7 +138,9 @@ pub(super) fn member(options: &Options) -> ClientConfig {
             ("statistics.interval.ms", "1000"),
             ("allow.auto.create.topics", "false"),
         ],
-    )
+    );
+    config.set("client.id", group::client_id(options));
+    config
 }
 
 #[cfg(test)]

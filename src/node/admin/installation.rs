@@ -28,6 +28,7 @@ impl Desk {
         let partitions = self.parts.statuses.iter().map(|(partition, status)| PartitionShown {
             partition: partition.0,
             phase: status.phase().text().to_owned(),
+            engine: Some(status.engine()).filter(|version| *version > 0),
             position: status.applied(),
             lag_records: status.lag_records(),
             lag_ms: status.lag_ms(),

@@ -1,0 +1,494 @@
+//! Kafka in, Kafka out: what a switch sends to a real broker, and what becomes of it by the contract's section 18.
+
+use crate::broker::Broker;
+use crate::server::{binary, wait_for};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const KEY: &str = "AAcOFRwjKjE4P0ZNVFtiaXB3foWMk5qhqK+2vcTL0tk=";
+const OTHER_KEY: &str = "AQcOFRwjKjE4P0ZNVFtiaXB3foWMk5qhqK+2vcTL0tk=";
+const PARTITIONS: i32 = 3;
+const LIMIT: Duration = Duration::from_secs(60);
+const PAYMENT: &str = r#"{"amount":150000,"currency":"MXN","email":"ana@example.mx"}"#;
+
+fn clausum(bootstrap: &str, arguments: &[&str]) -> Command {
+    let mut program = Command::new(binary());
+    program.args(arguments).args(["--kafka", bootstrap]).env("CLAUSUM__INSTALLATION__KEY", KEY);
+    program
+}
+
+fn done(bootstrap: &str, arguments: &[&str]) -> Value {
+    let output = clausum(bootstrap, arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// An installation on a broker of its own, without a worker.
+struct Site {
+    broker: Broker,
+    organization: String,
+    home: i32,
+    folder: TempDir,
+}
+
+impl Site {
+    fn new() -> Option<Self> {
+        let broker = Broker::start()?;
+        let at = broker.bootstrap();
+        let count = PARTITIONS.to_string();
+        done(at, &["topics", "create", "--single-node", "--partitions", &count, "--json"]);
+        let bootstrap = done(at, &["orgs", "create", "--name", "Acme", "--json"]);
+        let organization = bootstrap["organization_id"].as_str().unwrap().to_owned();
+        let home = i32::from(clausum::base::murmur2::partition_of(organization.as_bytes(), 3).0);
+        let folder = tempfile::tempdir().unwrap();
+        Some(Self { broker, organization, home, folder })
+    }
+
+    fn worker(&self, name: &str) -> Worker {
+        let (data, archive) = (self.folder.path().join(name), self.folder.path().join("archive"));
+        std::fs::create_dir_all(&data).unwrap();
+        let log = std::fs::File::create(data.join("stderr.txt")).unwrap();
+        let mut serve = clausum(self.broker.bootstrap(), &["serve", "--listen", "127.0.0.1:0"]);
+        serve.arg("--data").arg(&data).env("CLAUSUM__ARCHIVE__URL", format!("file://{}", archive.display()));
+        serve.env("CLAUSUM__CHECKPOINT__INTERVAL_MS", "300").env("CLAUSUM__SNAPSHOT__INTERVAL", "1s");
+        Worker(serve.stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    }
+
+    fn switch(&self) -> Switch {
+        Switch::new(self, &[])
+    }
+
+    /// Reads a topic's partition from its beginning.
+    fn reader(&self, topic: &str, partition: i32) -> BaseConsumer {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", self.broker.bootstrap())
+            .set("group.id", "test")
+            .set("isolation.level", "read_uncommitted")
+            .create()
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        consumer
+    }
+
+    /// The first `count` records of a topic's partition.
+    fn read(&self, topic: &str, partition: i32, count: usize) -> Vec<Record> {
+        let (consumer, until) = (self.reader(topic, partition), Instant::now() + LIMIT);
+        let mut records = Vec::new();
+        while records.len() < count {
+            assert!(Instant::now() < until, "{topic}: {} of {count} records came", records.len());
+            if let Some(message) = consumer.poll(Duration::from_millis(100)) {
+                records.push(Record::of(&message.unwrap()));
+            }
+        }
+        records
+    }
+}
+
+struct Worker(Child);
+
+impl Worker {
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A record as any client sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Record {
+    key: Vec<u8>,
+    value: Option<Vec<u8>>,
+    headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Record {
+    fn of(message: &BorrowedMessage<'_>) -> Self {
+        let headers = message.headers().map(|headers| {
+            let each = headers.iter();
+            each.map(|one| (one.key.to_owned(), one.value.unwrap_or_default().to_vec())).collect()
+        });
+        Self {
+            key: message.key().unwrap_or_default().to_vec(),
+            value: message.payload().map(<[u8]>::to_vec),
+            headers: headers.unwrap_or_default(),
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let found: Vec<_> = self.headers.iter().filter(|header| header.0 == name).collect();
+        assert!(found.len() <= 1, "{name} is there {} times", found.len());
+        found.first().map(|header| std::str::from_utf8(&header.1).unwrap())
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(self.value.as_deref().unwrap()).unwrap()
+    }
+
+    /// The one thing in which what is written again may differ.
+    fn but_epoch(mut self) -> Self {
+        self.headers.retain(|header| header.0 != "clausum-epoch");
+        self
+    }
+}
+
+/// Tells where each record landed.
+struct Landed;
+
+impl ClientContext for Landed {}
+
+impl ProducerContext for Landed {
+    type DeliveryOpaque = Box<Sender<(i32, i64)>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, told: Self::DeliveryOpaque) {
+        let message = result.as_ref().unwrap_or_else(|(error, _)| panic!("{error}"));
+        told.send((message.partition(), message.offset())).unwrap();
+    }
+}
+
+/// A payment switch: a client like any other.
+struct Switch {
+    producer: ThreadedProducer<Landed>,
+    organization: String,
+}
+
+impl Switch {
+    fn new(site: &Site, properties: &[(&str, &str)]) -> Self {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", site.broker.bootstrap()).set("acks", "all");
+        config
+            .set("partitioner", "murmur2_random")
+            .set("message.max.bytes", "10000000")
+            .set("linger.ms", "0");
+        for (name, value) in properties {
+            config.set(*name, *value);
+        }
+        let producer = config.create_with_context(Landed).unwrap();
+        Self { producer, organization: site.organization.clone() }
+    }
+
+    /// Sends a record as it is; where it landed.
+    fn raw(
+        &self,
+        partition: Option<i32>,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(&str, &[u8])],
+    ) -> (i32, i64) {
+        let headers = headers.iter().fold(OwnedHeaders::new(), |headers, (name, value)| {
+            headers.insert(Header { key: name, value: Some(*value) })
+        });
+        let (told, landed) = channel();
+        let mut record = BaseRecord::with_opaque_to("clausum.requests", Box::new(told)).headers(headers);
+        if let Some(partition) = partition {
+            record = record.partition(partition);
+        }
+        if let Some(key) = key {
+            record = record.key(key);
+        }
+        if let Some(value) = value {
+            record = record.payload(value);
+        }
+        self.producer.send(record).map_err(|(error, _)| error).unwrap();
+        landed.recv_timeout(LIMIT).unwrap()
+    }
+
+    fn send(&self, value: Option<&[u8]>, headers: &[(&str, &[u8])]) -> (i32, i64) {
+        self.raw(None, Some(self.organization.as_bytes()), value, headers)
+    }
+
+    fn assess(&self, id: &str, body: &str) -> (i32, i64) {
+        self.send(Some(body.as_bytes()), &envelope(id))
+    }
+}
+
+fn envelope(id: &str) -> Vec<(&'static str, &[u8])> {
+    vec![
+        ("ce_specversion", b"1.0"),
+        ("ce_id", id.as_bytes()),
+        ("ce_source", b"/switch/7"),
+        ("ce_type", b"clausum.assess.v1"),
+        ("content-type", b"application/json"),
+    ]
+}
+
+#[test]
+fn every_kind_of_record_ends_as_the_contract_says() {
+    let Some(site) = Site::new() else { return };
+    let _worker = site.worker("a");
+    let switch = site.switch();
+    // A decision, with the headers of 18.2.
+    let mut headers = envelope("pay-1");
+    headers.push(("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+    let at = switch.send(Some(PAYMENT.as_bytes()), &headers);
+    assert_eq!(at.0, site.home, "a murmur2 client finds the partition");
+    let answer = site.read("clausum.decisions", site.home, 1).remove(0);
+    let position = format!("{}:{}", at.0, at.1);
+    let id = format!("{}-{}", at.0, at.1);
+    let due = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", &*id),
+        ("ce_source", "clausum"),
+        ("ce_type", "clausum.decision.v1"),
+        ("ce_correlationid", "pay-1"),
+        ("content-type", "application/json"),
+        ("clausum-status", "200"),
+        ("clausum-position", &*position),
+        ("clausum-index", "0"),
+        ("clausum-prev", "-"),
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ];
+    for (name, value) in due {
+        assert_eq!(answer.header(name), Some(value), "{name}");
+    }
+    assert_eq!(answer.key, site.organization.as_bytes());
+    let body = answer.json();
+    assert_eq!(
+        (&body["decision"], &body["record"]["organization_id"]),
+        (&"approve".into(), &(&*site.organization).into())
+    );
+    assert!(
+        !String::from_utf8_lossy(answer.value.as_ref().unwrap()).contains("ana@"),
+        "tokens, no clear values"
+    );
+
+    // What is decided, rejected, a dead letter, or both; each of these is sent behind the one before.
+    let (mut sent, mut decisions, mut letters) = (Vec::new(), 1, 0);
+    let mut expect = |at: (i32, i64), status: Option<u16>, code: Option<&'static str>| {
+        decisions += usize::from(status.is_some() && at.0 == site.home);
+        letters += usize::from(code.is_some() && at.0 == site.home);
+        sent.push((at, status, code));
+    };
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+        let packed = Switch::new(&site, &[("compression.type", codec), ("linger.ms", "5")]);
+        expect(packed.assess(&format!("codec-{codec}"), PAYMENT), Some(200), None);
+    }
+    let mine = |id| envelope(id);
+    expect(switch.assess("pay-1", PAYMENT), Some(200), None);
+    expect(switch.assess("pay-1", &PAYMENT.replace("150000", "7")), Some(409), None);
+    expect(switch.assess("bad-amount", r#"{"amount":-1,"currency":"MXN"}"#), Some(400), None);
+    expect(switch.assess("no-json", "{\"amount\": 5,"), Some(400), Some("not_json"));
+    expect(switch.send(None, &mine("tombstone")), Some(400), Some("not_json"));
+    expect(switch.send(Some(b""), &mine("empty")), Some(400), Some("not_json"));
+    let megabyte = vec![b' '; 1 << 20];
+    let large = switch.send(Some(&megabyte), &mine("large"));
+    expect(large, Some(413), Some("too_large"));
+    let without =
+        |name: &str| -> Vec<_> { mine("x").into_iter().filter(|header| header.0 != name).collect() };
+    let with = |name: &'static str, value: &'static [u8]| {
+        let mut headers = without(name);
+        headers.push((name, value));
+        headers
+    };
+    for name in ["ce_specversion", "ce_id", "ce_source", "ce_type"] {
+        expect(switch.send(Some(PAYMENT.as_bytes()), &without(name)), None, Some("bad_envelope"));
+    }
+    let mut twice = mine("twice");
+    twice.push(("ce_id", b"again"));
+    expect(switch.send(Some(PAYMENT.as_bytes()), &twice), None, Some("bad_envelope"));
+    let mut upper = without("ce_id");
+    upper.push(("CE_ID", b"upper"));
+    expect(switch.send(Some(PAYMENT.as_bytes()), &upper), None, Some("bad_envelope"));
+    expect(switch.send(Some(b"{}"), &with("ce_type", b"clausum.refund.v9")), None, Some("unknown_type"));
+    let reserved = with("ce_type", b"clausum.internal.announce.v1");
+    let stolen = br#"{"worker":"thief","nonce":"n","engines":[1]}"#;
+    expect(switch.send(Some(stolen), &reserved), None, Some("reserved_type"));
+    let own = switch.organization.as_bytes();
+    let elsewhere = (site.home + 1) % PARTITIONS;
+    let astray = switch.raw(Some(elsewhere), Some(own), Some(PAYMENT.as_bytes()), &mine("astray"));
+    expect(astray, None, Some("wrong_partition"));
+    let home = Some(site.home);
+    expect(
+        switch.raw(home, None, Some(PAYMENT.as_bytes()), &mine("no-key")),
+        None,
+        Some("unknown_organization"),
+    );
+    expect(switch.raw(home, Some(b"acme"), Some(b"{}"), &mine("acme")), None, Some("unknown_organization"));
+    // A stranger's headers of ours count as absent, and are renamed where they are kept.
+    let mut forged = mine("forged");
+    forged.push(("clausum-precheck", b"true"));
+    forged.push(("clausum-reply-to", b"somebody"));
+    expect(switch.send(Some(PAYMENT.as_bytes()), &forged), Some(200), None);
+    let mut odd = with("ce_specversion", b"0.3");
+    odd.push(("clausum-signature", b"none"));
+    let renamed = switch.send(Some(PAYMENT.as_bytes()), &odd);
+    expect(renamed, None, Some("bad_envelope"));
+    // Transactions are not looked at: what was aborted is decided like what was committed.
+    let transactional = Switch::new(&site, &[("transactional.id", "switch-7")]);
+    transactional.producer.init_transactions(LIMIT).unwrap();
+    for (id, commits) in [("committed", true), ("aborted", false)] {
+        transactional.producer.begin_transaction().unwrap();
+        expect(transactional.assess(id, PAYMENT), Some(200), None);
+        if commits {
+            transactional.producer.commit_transaction(LIMIT).unwrap();
+        } else {
+            transactional.producer.abort_transaction(LIMIT).unwrap();
+        }
+    }
+    expect(switch.assess("last", PAYMENT), Some(200), None);
+
+    let answers = site.read("clausum.decisions", site.home, decisions);
+    let dead = site.read("clausum.dead_letters", site.home, letters);
+    let astray_letter = site.read("clausum.dead_letters", elsewhere, 1).remove(0);
+    let by_position = |records: &[Record]| -> BTreeMap<String, Record> {
+        records
+            .iter()
+            .map(|record| (record.header("clausum-position").unwrap().to_owned(), record.clone()))
+            .collect()
+    };
+    let (answered, mut dropped) = (by_position(&answers), by_position(&dead));
+    dropped.extend(by_position(&[astray_letter]));
+    for (at, status, code) in &sent {
+        let position = format!("{}:{}", at.0, at.1);
+        let found =
+            answered.get(&position).map(|answer| answer.header("clausum-status").unwrap().parse().unwrap());
+        assert_eq!(found, *status, "{position}");
+        let found = dropped.get(&position).map(|letter| letter.header("clausum-error-code").unwrap());
+        assert_eq!(found, *code, "{position}");
+    }
+    assert_eq!((answers.len(), dead.len()), (answered.len(), dropped.len() - 1), "one answer each");
+    // The chain, with nothing between.
+    let links = |records: &[Record]| {
+        let mut prev = "-".to_owned();
+        for record in records {
+            assert_eq!(record.header("clausum-prev"), Some(&*prev));
+            let offset = record.header("clausum-position").unwrap().split_once(':').unwrap().1.to_owned();
+            prev = format!("{offset}/{}", record.header("clausum-index").unwrap());
+        }
+    };
+    links(&answers);
+    links(&dead);
+    let repeat = answers.iter().find(|answer| answer.header("clausum-replayed").is_some()).unwrap();
+    assert_eq!((repeat.header("ce_correlationid"), &repeat.value), (Some("pay-1"), &answer.value));
+    // What a dead letter keeps.
+    let letter = &dropped[&format!("{}:{}", large.0, large.1)];
+    assert_eq!(letter.value.as_ref().unwrap().len(), 64 << 10, "cut to its first 64 KiB");
+    let digest: String = Sha256::digest(&megabyte).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(letter.header("clausum-value-length"), Some("1048576"));
+    assert_eq!(letter.header("clausum-value-sha256"), Some(&*digest));
+    let letter = &dropped[&format!("{}:{}", renamed.0, renamed.1)];
+    assert_eq!(letter.header("x-clausum-signature"), Some("none"));
+    assert_eq!(letter.header("clausum-source-topic"), Some("clausum.requests"));
+    assert_eq!(letter.header("clausum-source-offset"), Some(&*renamed.1.to_string()));
+    assert_eq!((letter.key.as_slice(), letter.value.as_deref()), (own, Some(PAYMENT.as_bytes())));
+    let letter = &dropped[&format!("{}:{}", astray.0, astray.1)];
+    let why = letter.header("clausum-error-message").unwrap();
+    assert!(why.contains(&format!("belongs to partition {}, not {elsewhere}", site.home)), "{why}");
+    assert!(why.contains("partitioner=murmur2_random"), "{why}");
+}
+
+#[test]
+fn workers_come_and_go_and_nothing_is_lost_doubled_or_different() {
+    let Some(site) = Site::new() else { return };
+    let switch = site.switch();
+    let mut sent = 0;
+    let mut traffic = |count: usize| {
+        for _ in 0..count {
+            sent += 1;
+            switch
+                .assess(&format!("pay-{sent}"), &PAYMENT.replace("150000", &(1_000 + sent % 7).to_string()));
+        }
+        sent
+    };
+    let mut first = site.worker("a");
+    let count = traffic(40);
+    site.read("clausum.decisions", site.home, count);
+    // A second takes its share, or waits for its turn; the first is gone without a word.
+    let mut second = site.worker("b");
+    traffic(40);
+    first.kill();
+    let count = traffic(40);
+    site.read("clausum.decisions", site.home, count);
+    // The first comes back on what it had; the second leaves in an orderly way.
+    let _third = site.worker("a");
+    traffic(20);
+    assert!(Command::new("kill").args(["-TERM", &second.0.id().to_string()]).status().unwrap().success());
+    assert!(second.0.wait().unwrap().success(), "it drained");
+    let count = traffic(20);
+    // The reader's rule over all that is there: each request has its one answer, in its order.
+    let consumer = site.reader("clausum.decisions", site.home);
+    let until = Instant::now() + LIMIT;
+    let (mut last, mut taken, mut seen) = ("-".to_owned(), Vec::new(), BTreeMap::new());
+    while taken.len() < count {
+        assert!(Instant::now() < until, "{} of {count}", taken.len());
+        let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
+        let record = Record::of(&message.unwrap());
+        let id = record.header("ce_id").unwrap().to_owned();
+        let plain = record.clone().but_epoch();
+        assert_eq!(seen.entry(id).or_insert_with(|| plain.clone()), &plain, "written again, it is the same");
+        if record.header("clausum-prev") == Some(&*last) {
+            let offset = record.header("clausum-position").unwrap().split_once(':').unwrap().1.to_owned();
+            last = format!("{offset}/{}", record.header("clausum-index").unwrap());
+            taken.push(record.header("ce_correlationid").unwrap().to_owned());
+        }
+    }
+    let due: Vec<_> = (1..=count).map(|number| format!("pay-{number}")).collect();
+    assert_eq!(taken, due);
+    let replay = clausum(site.broker.bootstrap(), &["log", "replay", "--json"]).output().unwrap();
+    assert!(replay.status.success(), "{}", String::from_utf8_lossy(&replay.stdout));
+}
+
+#[test]
+fn a_server_that_does_not_fit_its_log_says_so_and_does_not_start() {
+    let Some(site) = Site::new() else { return };
+    let at = site.broker.bootstrap();
+    let refused = |variables: &[(&str, &str)], data: &str| {
+        let mut serve = clausum(at, &["serve", "--listen", "127.0.0.1:0"]);
+        serve.arg("--data").arg(site.folder.path().join(data)).envs(variables.iter().copied());
+        if variables.iter().any(|(name, value)| *name == "CLAUSUM__INSTALLATION__KEY" && value.is_empty()) {
+            serve.env_remove("CLAUSUM__INSTALLATION__KEY");
+        }
+        let output = serve.output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{told}");
+        told
+    };
+    let told = refused(&[("CLAUSUM__INSTALLATION__KEY", "")], "x");
+    assert!(
+        told.contains("installation.key must be given on Kafka") && told.contains("openssl rand"),
+        "{told}"
+    );
+    let told = refused(&[("CLAUSUM__INSTALLATION__KEY", OTHER_KEY)], "x");
+    assert!(told.contains("begun with another installation key"), "{told}");
+    let told = refused(&[("CLAUSUM__KAFKA__PREFIX", "other.")], "x");
+    assert!(told.contains("other.clausum.requests") && told.contains("clausum topics create"), "{told}");
+    let told = refused(&[("CLAUSUM__KAFKA__PROPERTIES__ACKS", "1")], "x");
+    assert!(told.contains("acks cannot be set"), "{told}");
+    // A folder that has a log of its own.
+    std::fs::create_dir_all(site.folder.path().join("embedded/log")).unwrap();
+    std::fs::write(site.folder.path().join("embedded/log/log.meta"), b"x").unwrap();
+    let told = refused(&[], "embedded");
+    assert!(told.contains("the log on Kafka is another"), "{told}");
+    // A state that was made from the topics of another installation.
+    let mut worker = site.worker("a");
+    let snapshots = site.folder.path().join("archive/snapshots");
+    wait_for(|| std::fs::read_dir(&snapshots).ok()?.next()).unwrap();
+    worker.kill();
+    let prefix = ("CLAUSUM__KAFKA__PREFIX", "other.");
+    let made = clausum(at, &["topics", "create", "--single-node", "--partitions", "3"])
+        .envs([prefix])
+        .env("CLAUSUM__INSTALLATION__KEY", OTHER_KEY)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let told = refused(&[prefix, ("CLAUSUM__INSTALLATION__KEY", OTHER_KEY)], "a");
+    assert!(told.contains("is the state of another log: its genesis differs"), "{told}");
+}
