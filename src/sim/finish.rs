@@ -186,7 +186,7 @@ impl World {
         let trimmed = self.trimmed.get(&partition).copied();
         let stands = self.nodes.get(node).and_then(|node| node.checkpoint(partition));
         let owned = self.nodes.get_mut(node).and_then(|node| node.owned(partition));
-        let found = owned.map(|owned| (owned.status.phase(), owned.applied()));
+        let found = owned.map(|owned| (owned.status.phase(), owned.applied(), owned.status.failure()));
         let text = format!(
             "partition {partition} does not settle: {found:?}, checkpoint {stands:?}, trimmed to {trimmed:?}"
         );
