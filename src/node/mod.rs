@@ -25,7 +25,6 @@ mod roster;
 mod scrubbing;
 mod serve;
 #[cfg(feature = "kafka")]
-#[cfg_attr(not(test), expect(dead_code, reason = "begun where a server starts on Kafka"))]
 mod stall;
 mod standing;
 mod states;
