@@ -71,7 +71,10 @@ def main():
                 how = f"seed {breach[1]}, step {breach[2]}, {breach[3]}: {breach[4][:100]}" if breach else told.strip()[-400:]
                 print(f"{'seen' if seen else 'NOT SEEN':9}{name}: {how}", flush=True)
         finally:
-            # The program where everyone looks for it is the one without bugs again.
+            # The program where everyone looks for it is the one without bugs again. Cargo takes the copy and the
+            # original for one and goes by times, which the original's are older.
+            for _, place, *_ in bugs(sys.argv[1:]):
+                os.utime(ROOT / place)
             build(ROOT)
     return 1 if unseen else 0
 
