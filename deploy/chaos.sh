@@ -27,4 +27,5 @@ if ! cmp -s "$wanted" "$venv/installed"; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" >&2 || exit 77
     cp "$wanted" "$venv/installed"
 fi
+export PYTHONDONTWRITEBYTECODE=1
 exec "$venv/bin/python" "$here/chaos" "$1"

@@ -27,6 +27,7 @@ import time
 import traceback
 
 from phase import Phase
+from proof import prove
 from table import show
 
 SHORT_S = 240
@@ -73,6 +74,7 @@ def main():
     signal.alarm(plan.limit)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="clausum-chaos.", dir=os.environ.get("CHAOS_FOLDER")))
     say(f"seed {plan.seed}: CHAOS_SEED={plan.seed} repeats it; everything is in {folder}")
+    say(f"the judge sees each of {prove()} faults planted in a small history")
     outcomes, code = [], 1
     try:
         for number, brokers in enumerate(plan.phases):

@@ -1,4 +1,4 @@
-"""Which partition a key belongs to: murmur2 as Java's clients do it, written once more so that it can differ from ours."""
+"""Which partition a key belongs to: murmur2 as Java's clients do it, written apart from ours so that it can differ."""
 
 
 def murmur2(data):

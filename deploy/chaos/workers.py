@@ -1,4 +1,4 @@
-"""The workers under test: processes of the real binary, each with a data folder, a link and perhaps a disk of its own."""
+"""The workers under test: processes of the real binary, each with a data folder and a link, as root with a disk."""
 
 import os
 import shutil
