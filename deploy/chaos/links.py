@@ -163,6 +163,6 @@ def links(count, say):
             raise OSError("there is no nsenter")
         return Namespaces(count)
     except (OSError, subprocess.CalledProcessError, StopIteration) as error:
-        why = (getattr(error, "stderr", "") or str(error)).strip()
+        why = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
         say(f"no network namespaces here ({why}): links are cut by proxies")
         return Proxies(count)

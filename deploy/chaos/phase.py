@@ -239,9 +239,20 @@ class Phase:
     def replay(self):
         """Every output against that of one undisturbed process."""
         self.say("replaying the log")
-        ended = self.command("log", "replay", within_s=REPLAY_WITHIN_S)
+        ended = self.command("log", "replay", "--json", within_s=REPLAY_WITHIN_S)
         (self.folder / "replay").write_text(ended.stdout + ended.stderr)
-        self.outcome.replay = "none" if ended.returncode == 0 else f"exit {ended.returncode}"
-        if ended.returncode:
-            tail = (ended.stdout + ended.stderr).strip()[-400:]
-            self.outcome.breaches.append(f"clausum log replay ended with {ended.returncode}: {tail}")
+        try:
+            told = json.loads(ended.stdout)
+            partitions = told["partitions"]
+        except (ValueError, KeyError):
+            why = ended.stderr.strip()[-400:]
+            self.outcome.breaches.append(f"clausum log replay ended with {ended.returncode}: {why}")
+            return
+        differing = sum(partition.get("faults", 1) for partition in partitions)
+        tallies = [tally for partition in partitions for tally in partition.get("topics", [])]
+        lacking = sum(tally["not_there_yet"] for tally in tallies)
+        self.outcome.replay = f"{differing} in {told['records']:,} records, {told['seconds']:.0f} s"
+        if ended.returncode or differing or lacking:
+            found = [what for partition in partitions for what in partition.get("findings", [])][:3]
+            text = f"a replay differs in {differing} outputs and has {lacking} more; exit {ended.returncode}"
+            self.outcome.breaches.append(f"{text}: {json.dumps(found)[:600]}")

@@ -127,7 +127,7 @@ class Fleet:
                 worker.disk = Disk(worker.data)
             except (OSError, subprocess.CalledProcessError) as error:
                 if number == 0:
-                    why = (getattr(error, "stderr", "") or str(error)).strip()
+                    why = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[0]
                     say(f"no file system can be mounted here ({why}): no disk is filled")
         self.spare = None
 
