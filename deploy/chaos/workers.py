@@ -9,6 +9,8 @@ import time
 DISK_BYTES = 1 << 30
 LEAVE_WITHIN_S = 40
 AGAIN_AFTER_S = 1.0
+# Whatever becomes of who started it, a worker does not outlive it.
+END_WITH_US = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
 # What an operator's supervisor would make of it: a panic or an abort is a breach, whatever happened to the machine.
 PANICS = {101, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGILL}
 
@@ -60,7 +62,7 @@ class Worker:
 
     def start(self):
         setup = self.fleet.setup
-        command = [*setup.links.command(self.number), setup.binary, "serve"]
+        command = [*END_WITH_US, *setup.links.command(self.number), setup.binary, "serve"]
         command += ["--kafka", setup.links.bootstrap(setup.brokers.cluster, self.number)]
         command += ["--data", str(self.data), "--listen", "127.0.0.1:0"]
         with self.told.open("ab") as told:
