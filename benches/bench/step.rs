@@ -9,11 +9,13 @@ use clausum::base::time::Ms;
 use clausum::domain::access::{Locale, Organization, OrganizationKind};
 use clausum::load::{Mix, Traffic};
 use clausum::shard::core::Core;
+use clausum::shard::decode::Home;
 use clausum::shard::effects::Effects;
 use clausum::shard::engine::Engines;
 use clausum::shard::{Shard, Stepped};
 use clausum::wire::envelope::{RecordType, product_record};
 use clausum::wire::internal::{self, Genesis, OrganizationPut};
+use clausum::wire::signature::Trust;
 use std::time::{Duration, Instant};
 
 const START: i64 = 1_780_000_000_000;
@@ -102,7 +104,8 @@ impl Bench {
 }
 
 pub(crate) fn run(scale: Scale) {
-    let shard = Shard::new(Partition(0), 1, Engines::shipped().unwrap(), Core::default());
+    let home = Home { partition: Partition(0), partitions: 1, trust: Trust::Everyone };
+    let shard = Shard::new(home, Engines::shipped().unwrap(), Core::default());
     let mut bench = Bench { shard, offset: 0, effects: Effects::default(), digest: Vec::new() };
     bench.apply(&genesis(1), usize::MAX);
     bench.apply(&put_organization(), usize::MAX);

@@ -11,6 +11,7 @@ use clausum::log::{Contents, Log};
 use clausum::shard::effects::{DirectoryChange, Note, Reply};
 use clausum::shard::engine::Engines;
 use clausum::store::rocks::{Options as StoreOptions, Resources, RocksStores};
+use clausum::wire::signature::Trust;
 use clausum::worker::owner::{Owner, OwnerTurn};
 use clausum::worker::{Directory, Notes, Options, Parts, Replies};
 use std::path::Path;
@@ -27,6 +28,7 @@ impl Replies for Nobody {
 impl Directory for Nobody {
     fn opened(&self, _: Partition, _: Vec<DirectoryChange>) {}
     fn changed(&self, _: Partition, _: DirectoryChange) {}
+    fn closed(&self, _: Partition) {}
 }
 
 impl Notes for Nobody {
@@ -46,6 +48,7 @@ fn parts(log: &Arc<EmbeddedLog>, data: &Path) -> Parts {
         stores: Arc::new(stores.unwrap()),
         archive: None,
         engines: Engines::shipped().unwrap(),
+        trust: Trust::Everyone,
         clock: Arc::new(SystemClock),
         replies: Arc::new(Nobody),
         directory: Arc::new(Nobody),

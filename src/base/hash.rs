@@ -8,6 +8,16 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash128(pub [u8; 16]);
 
+impl Hash128 {
+    /// The first half of a digest.
+    #[must_use]
+    pub fn first_of(digest: &Digest256) -> Self {
+        let mut half = [0; 16];
+        half.iter_mut().zip(digest.0).for_each(|(to, from)| *to = from);
+        Self(half)
+    }
+}
+
 impl fmt::Display for Hash128 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         hex(f, &self.0)

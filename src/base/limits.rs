@@ -23,6 +23,10 @@ pub const METADATA_BYTES: usize = 8 * KIB;
 pub const IDEMPOTENCY_KEY_CHARS: usize = 255;
 /// How long an idempotency entry holds, of log time.
 pub const IDEMPOTENCY_MS: i64 = 24 * 3_600_000;
+/// How far from its log time a record of the product's own may have been signed.
+pub const SIGNED_WITHIN_MS: i64 = 10 * 60_000;
+/// How long a signature is remembered, so that no copy of its record counts; of log time.
+pub const SIGNATURE_MS: i64 = 24 * 3_600_000;
 /// How far before its record's log time an event may have occurred.
 pub const OCCURRED_BEFORE_MS: i64 = 90 * 86_400_000;
 /// How far after its record's log time an event may have occurred.
@@ -79,6 +83,8 @@ pub const APPLY_BYTES: usize = 3 * MIB;
 /// Entries of all named lists of an organization together.
 pub const LIST_ENTRIES: usize = 100_000;
 
+// A copy counts for nothing while its original may have been signed not long enough ago.
+const _: () = assert!(2 * SIGNED_WITHIN_MS < SIGNATURE_MS);
 const _: () = assert!(APPLY_BYTES < RECORD_BYTES);
 const _: () = assert!(BODY_BYTES < RECORD_BYTES);
 const _: () = assert!(PACK_BYTES * 2 < RECORD_BYTES);

@@ -23,6 +23,8 @@ mod store;
 mod target;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "kafka")]
+mod topics;
 mod version;
 
 use crate::node::{Fault, Flag, Resolved, Written, resolve};
@@ -112,6 +114,10 @@ enum Command {
     /// Look into the log of a data folder, also of a running server
     #[command(subcommand)]
     Log(log::Command),
+    /// Make, show and check the topics of an installation on Kafka
+    #[cfg(feature = "kafka")]
+    #[command(subcommand)]
+    Topics(topics::Command),
     /// Look into the state of a data folder, also of a running server
     #[command(subcommand)]
     Store(store::Command),
@@ -190,6 +196,8 @@ fn dispatch(cli: &Cli, shell: &mut Shell) -> Result<Exit, Ending> {
         Command::Partitions(command) => status::partitions(command, &cli.place, shell),
         Command::Rules(command) => rules::run(command, shell),
         Command::Log(command) => log::run(command, &cli.place, shell),
+        #[cfg(feature = "kafka")]
+        Command::Topics(command) => topics::run(command, &cli.place, shell),
         Command::Store(command) => store::run(command, &cli.place, shell),
         Command::Simulate(arguments) => simulate::run(arguments, shell),
         Command::Load(arguments) => load::run(arguments, &cli.place, shell),

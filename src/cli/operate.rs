@@ -20,10 +20,15 @@ pub(super) fn operate(command: Command, place: &Place, shell: &mut Shell) -> Res
     if shown {
         shell.note("");
     }
-    answer.map_err(|error| match error {
+    answer.map_err(ending)
+}
+
+/// How a command ends that has no answer.
+pub(super) fn ending(error: AskError) -> Ending {
+    match error {
         AskError::Refused(faults) => Ending::Told(Exit::Input, faults.into_iter().map(said).collect()),
         AskError::Failed(why) => Ending::failed(&why),
-    })
+    }
 }
 
 /// The server is one that answers other things than it is asked.

@@ -1,10 +1,19 @@
 //! `clausum orgs`: organizations of a running server.
 
+#[cfg(feature = "kafka")]
+use crate::base::clock::SystemClock;
 use crate::cli::Place;
 use crate::cli::ending::{Ending, Exit};
+#[cfg(feature = "kafka")]
+use crate::cli::operate::ending;
 use crate::cli::operate::{operate, unexpected};
+#[cfg(feature = "kafka")]
+use crate::cli::serve::of_kafka;
 use crate::cli::shell::Shell;
+#[cfg(feature = "kafka")]
+use crate::node::kafka;
 use crate::wire::admin::{self, Answer, NewOrganization, Nothing};
+use crate::wire::bootstrap::Bootstrap;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -31,6 +40,9 @@ pub(super) struct Create {
     /// The language of descriptions: en or es
     #[arg(long, default_value = "en", value_parser = ["en", "es"])]
     locale: String,
+    /// Brokers of the Kafka that holds the log, with commas between; no server has to run then
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
     /// Print JSON, which it is in any case
     #[arg(long)]
     json: bool,
@@ -44,8 +56,14 @@ pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result
                 organization_type: create.kind.clone(),
                 locale: create.locale.clone(),
             };
-            let answer = operate(admin::Command::CreateOrganization(new), place, shell)?;
-            let Answer::Organization(bootstrap) = answer else { return Err(unexpected()) };
+            let bootstrap = match &create.kafka {
+                Some(_) => on_kafka(create, new, place)?,
+                None => {
+                    let answer = operate(admin::Command::CreateOrganization(new), place, shell)?;
+                    let Answer::Organization(bootstrap) = answer else { return Err(unexpected()) };
+                    bootstrap
+                }
+            };
             shell.json(&json!(bootstrap))?;
         }
         Command::List { json } => {
@@ -63,4 +81,15 @@ pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result
         }
     }
     Ok(Exit::Done)
+}
+
+#[cfg(feature = "kafka")]
+fn on_kafka(create: &Create, new: NewOrganization, place: &Place) -> Result<Bootstrap, Ending> {
+    let resolved = place.resolve(of_kafka(create.kafka.as_ref())).map_err(Ending::configuration)?;
+    kafka::create_organization(&resolved.config, &SystemClock, new).map_err(ending)
+}
+
+#[cfg(not(feature = "kafka"))]
+fn on_kafka(_: &Create, _: NewOrganization, _: &Place) -> Result<Bootstrap, Ending> {
+    Err(Ending::input(&"this program was built without Kafka"))
 }

@@ -15,6 +15,9 @@ pub(super) struct Arguments {
     /// Address to serve HTTP at, 127.0.0.1:8080 unless configured; port 0 picks a free one
     #[arg(long, value_name = "ADDR")]
     pub(super) listen: Option<String>,
+    /// Brokers of the Kafka that holds the log, with commas between; the embedded log without it
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) kafka: Option<String>,
     /// Send itself made-up payments and show their decisions
     #[arg(long)]
     pub(super) demo: bool,
@@ -22,7 +25,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
     let listen = arguments.listen.clone().map(|value| Flag { name: "--listen", key: "listen", value });
-    let resolved = place.resolve(listen).map_err(Ending::configuration)?;
+    let flags = listen.into_iter().chain(of_kafka(arguments.kafka.as_ref()));
+    let resolved = place.resolve(flags).map_err(Ending::configuration)?;
     check(&resolved.config).map_err(Ending::configuration)?;
     let filter = std::env::var(logging::VARIABLE).ok();
     logging::start(filter.as_deref()).map_err(|error| Ending::input(&error))?;
@@ -42,4 +46,9 @@ pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Re
         Err(failure @ Failure::Input(_)) => Err(Ending::input(&failure)),
         Err(failure @ Failure::Failed(_)) => Err(Ending::failed(&failure)),
     }
+}
+
+/// The flag that says where Kafka is.
+pub(super) fn of_kafka(bootstrap: Option<&String>) -> Option<Flag> {
+    bootstrap.map(|value| Flag { name: "--kafka", key: "kafka.bootstrap", value: value.clone() })
 }

@@ -120,10 +120,12 @@ async fn decided(
     let caller = gate.parts.callers.register(&member.waiting).ok_or_else(|| unavailable("too many wait"))?;
     let id = caller.id();
     let envelope = Envelope { id: &id, received_at, idempotency_key, headers: &parts.headers, peer };
+    let to = TopicPartition::new(Topic::Requests, member.partition);
     let content = record(gate, &member.record_key, &assess::canonical(&request), &envelope)
+        .and_then(|record| gate.parts.trust.sign(to, gate.parts.clock.now(), record))
         .map_err(|TooLarge| body::too_large())?;
     let handed = gate.parts.clock.elapsed();
-    let durable = hand_over(gate, &caller, TopicPartition::new(Topic::Requests, member.partition), content)?;
+    let durable = hand_over(gate, &caller, to, content)?;
     let left = gate.options.bounds.assess.saturating_sub(handed.saturating_sub(received));
     match caller.outcome(left).await {
         Some(Ok(reply)) => {

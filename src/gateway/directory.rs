@@ -154,4 +154,12 @@ impl worker::Directory for Directory {
     fn changed(&self, _partition: Partition, change: DirectoryChange) {
         self.write(|held| self.apply(held, change, &Left::default()));
     }
+
+    fn closed(&self, partition: Partition) {
+        self.write(|held| {
+            held.keys.retain(|_, entry| self.home(entry.organization) != partition);
+            held.organizations.retain(|_, member| member.partition != partition);
+            held.opened.remove(&partition);
+        });
+    }
 }

@@ -46,6 +46,7 @@ pub use tls::{Tls, TlsFault};
 use crate::base::clock::Clock;
 use crate::log::Log;
 use crate::telemetry::Telemetry;
+use crate::wire::signature::Trust;
 use edge::Edge;
 use health::LogHealth;
 use limit::Addresses;
@@ -60,6 +61,8 @@ use tokio::net::TcpListener;
 pub struct Parts {
     /// Where requests become records.
     pub log: Arc<dyn Log>,
+    /// How its records are signed there.
+    pub trust: Trust,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
     /// How partitions are doing.

@@ -6,6 +6,11 @@ use crate::base::url::without_user;
 use crate::expr::nearest;
 use crate::node::installation::{self, InstallationKey};
 use crate::node::raw::{Entry, Given, Written};
+use crate::node::values::{
+    DAY, archive, base_url, bootstrap, flag, hosts, length, listen, log_retention, number, scalar, text,
+    topic_prefix,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,8 +36,24 @@ pub const KEYS: &[Known] = &[
     known("data", "clausum-data", "folder of log, state and keys"),
     known("listen", "127.0.0.1:8080", "address of the HTTP door; port 0 picks a free one"),
     known("base_url", "", "how callers reach the server; made from the address unless given"),
-    known("partitions", "4", "partitions of every topic, fixed at the first start"),
-    known("installation.key", "", "32 bytes in base64; without it, a file of the data folder"),
+    known("partitions", "4", "partitions of every topic of the embedded log, fixed at the first start"),
+    known(
+        "installation.key",
+        "",
+        "32 bytes in base64; without it, a file of the data folder; must be given on Kafka",
+    ),
+    known(
+        "kafka.bootstrap",
+        "",
+        "brokers to begin with, HOST:PORT with commas between; without it, the embedded log",
+    ),
+    known("kafka.group", "clausum", "group of the workers that share the partitions"),
+    known(
+        "kafka.prefix",
+        "",
+        "what stands before the names of the topics, where installations share a cluster",
+    ),
+    known(KAFKA_PROPERTIES, "", "a property of librdkafka by its name there, such as ssl.ca.location"),
     known("checkpoint.interval_ms", "5000", "milliseconds between checkpoints"),
     known(
         "archive.url",
@@ -58,6 +79,9 @@ pub const KEYS: &[Known] = &[
     ),
 ];
 
+/// How a family of keys is shown: what stands for the last part may be anything.
+const KAFKA_PROPERTIES: &str = "kafka.properties.*";
+
 /// What the program runs with.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -71,6 +95,8 @@ pub struct Config {
     pub partitions: Option<u16>,
     /// The installation key, if it was written.
     pub installation_key: Option<InstallationKey>,
+    /// Where Kafka is, if the log is there.
+    pub kafka: Option<Kafka>,
     /// Where snapshots go, if that was written.
     pub archive: Option<String>,
     /// Time between snapshots.
@@ -91,6 +117,19 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// Where certificate and key are, if HTTPS is to be spoken.
     pub tls: Option<TlsFiles>,
+}
+
+/// Where Kafka is and how it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kafka {
+    /// Brokers to begin with, `HOST:PORT` with commas between.
+    pub bootstrap: String,
+    /// The group of the workers.
+    pub group: String,
+    /// What stands before the names of the topics.
+    pub prefix: String,
+    /// Properties of librdkafka by their names there.
+    pub properties: BTreeMap<String, String>,
 }
 
 /// The files of TLS, each with where it was written.
@@ -135,7 +174,7 @@ impl std::error::Error for Fault {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// The key.
-    pub key: &'static str,
+    pub key: String,
     /// Its value; of a secret only that there is one.
     pub value: String,
     /// Where it was written; `default` if nowhere.
@@ -158,7 +197,7 @@ pub struct Resolved {
 pub fn resolve(written: Written) -> Result<Resolved, Vec<Fault>> {
     let Written { entries, mut faults } = written;
     for Entry { key, at, .. } in &entries {
-        if !KEYS.iter().any(|known| known.name == key) {
+        if !KEYS.iter().any(|known| known.name == key) && property(key).is_none() {
             let near = nearest(key, KEYS.iter().map(|known| known.name));
             let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
             faults.push(Fault::new(at.to_string(), key, format!("is no key{hint}")));
@@ -172,6 +211,7 @@ pub fn resolve(written: Written) -> Result<Resolved, Vec<Fault>> {
     let key = reading.optional("installation.key", |given| {
         installation::read(&text(given)?).ok_or_else(|| "must be 32 bytes in base64".to_owned())
     });
+    let kafka = reading.kafka();
     let archive = reading.optional("archive.url", archive);
     let snapshot_interval =
         reading.value("snapshot.interval", |given| length(given, Duration::from_secs(1), DAY));
@@ -184,7 +224,8 @@ pub fn resolve(written: Written) -> Result<Resolved, Vec<Fault>> {
     let hosts = reading.value("auth.hosts", hosts);
     let tls = reading.tls();
     let Reading { faults, .. } = reading;
-    let shown = KEYS.iter().map(|known| shown(known, &entries)).collect();
+    let mut shown: Vec<_> = KEYS.iter().flat_map(|known| shown(known, &entries)).collect();
+    shown.dedup();
     let config = (|| {
         Some(Config {
             data: PathBuf::from(data?),
@@ -192,6 +233,7 @@ pub fn resolve(written: Written) -> Result<Resolved, Vec<Fault>> {
             base_url,
             partitions: partitions.and_then(|count| u16::try_from(count).ok()),
             installation_key: key,
+            kafka,
             archive,
             snapshot_interval: snapshot_interval?,
             checkpoint_interval: Duration::from_millis(interval?),
@@ -232,6 +274,21 @@ impl Reading<'_> {
         self.read(given, &read)
     }
 
+    /// Where Kafka is; what else is said of it is judged all the same.
+    fn kafka(&mut self) -> Option<Kafka> {
+        let bootstrap = self.optional("kafka.bootstrap", bootstrap);
+        let group = self.value("kafka.group", text);
+        let prefix = self.optional("kafka.prefix", topic_prefix).unwrap_or_default();
+        let mut properties = BTreeMap::new();
+        for entry in self.entries {
+            let Some(name) = property(&entry.key) else { continue };
+            if let Some(value) = self.read(entry, &scalar) {
+                properties.insert(name.to_owned(), value);
+            }
+        }
+        Some(Kafka { bootstrap: bootstrap?, group: group?, prefix, properties })
+    }
+
     /// Both files of TLS or neither.
     fn tls(&mut self) -> Option<TlsFiles> {
         let given = ["tls.cert", "tls.key"].map(|key| last(self.entries, key));
@@ -267,134 +324,37 @@ fn last<'e>(entries: &'e [Entry], key: &str) -> Option<&'e Entry> {
     entries.iter().rev().find(|entry| entry.key == key)
 }
 
-fn text(given: &Given) -> Result<String, String> {
-    match given {
-        Given::Word(text) | Given::Text(text) if !text.trim().is_empty() => Ok(text.clone()),
-        Given::Word(_) | Given::Text(_) => Err("must not be empty".to_owned()),
-        Given::Integer(_) => Err("must be a string, not a number".to_owned()),
-        Given::List(_) => Err("must be a string, not a list".to_owned()),
-        Given::Bool(_) => Err("must be a string, not true or false".to_owned()),
-        Given::Other(noun) => Err(format!("must be a string, not {noun}")),
-    }
+/// The property of librdkafka that a key names.
+pub(super) fn property(key: &str) -> Option<&str> {
+    let family = KAFKA_PROPERTIES.strip_suffix('*').unwrap_or(KAFKA_PROPERTIES);
+    key.strip_prefix(family).filter(|name| !name.is_empty())
 }
 
-fn flag(given: &Given) -> Result<bool, String> {
-    let due = || "must be true or false".to_owned();
-    match given {
-        Given::Bool(value) => Ok(*value),
-        Given::Word(text) => text.parse().map_err(|_| due()),
-        Given::Text(_) | Given::Integer(_) | Given::List(_) | Given::Other(_) => Err(due()),
-    }
-}
-
-fn number(given: &Given, least: u64, most: u64) -> Result<u64, String> {
-    let due = || format!("must be a whole number from {least} to {most}");
-    let text = match given {
-        Given::Word(text) | Given::Integer(text) => text,
-        Given::Text(_) | Given::Bool(_) | Given::List(_) | Given::Other(_) => return Err(due()),
-    };
-    let value: u64 = text.parse().map_err(|_| due())?;
-    if (least..=most).contains(&value) { Ok(value) } else { Err(due()) }
-}
-
-const DAY: Duration = Duration::from_secs(86_400);
-
-fn length(given: &Given, least: Duration, most: Duration) -> Result<Duration, String> {
-    let length = duration(&text(given)?)?;
-    if (least..=most).contains(&length) {
-        return Ok(length);
-    }
-    Err(format!("must be from {} s to {} s", least.as_secs(), most.as_secs()))
-}
-
-fn archive(given: &Given) -> Result<String, String> {
-    let url = text(given)?;
-    let folder = url.strip_prefix("file://").is_some_and(|path| path.starts_with('/'));
-    let bucket =
-        url.strip_prefix("s3://").is_some_and(|bucket| !bucket.is_empty() && !bucket.starts_with('/'));
-    if folder || bucket { Ok(url) } else { Err("must be file:///… or s3://…".to_owned()) }
-}
-
-/// From a minute, so that a slip of the unit cannot take a log away, to ten years.
-fn log_retention(given: &Given) -> Result<Duration, String> {
-    const LEAST: Duration = Duration::from_mins(1);
-    const MOST: Duration = Duration::from_hours(24 * 3_650);
-    let length = duration(&text(given)?)?;
-    if !(LEAST..=MOST).contains(&length) {
-        return Err("must be a length of time from 1m to 3650d".to_owned());
-    }
-    Ok(length)
-}
-
-fn listen(given: &Given) -> Result<SocketAddr, String> {
-    text(given)?.parse().map_err(|_| "must be an address with a port, such as 127.0.0.1:8080".to_owned())
-}
-
-/// Host names without ports, in lower case.
-fn hosts(given: &Given) -> Result<Vec<String>, String> {
-    let due = || "must be a list of host names without ports, such as [\"api.example.com\"]".to_owned();
-    let names: Vec<&str> = match given {
-        Given::Word(text) if text.trim().is_empty() => Vec::new(),
-        Given::Word(text) => text.split(',').collect(),
-        Given::List(names) => names.iter().map(String::as_str).collect(),
-        Given::Text(_) | Given::Integer(_) | Given::Bool(_) | Given::Other(_) => return Err(due()),
-    };
-    let read = |name: &str| {
-        let name = name.trim().to_ascii_lowercase();
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-        let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        let valid = match address {
-            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => !name.is_empty() && name.bytes().all(plain),
-        };
-        valid.then(|| name.strip_suffix('.').map(str::to_owned).unwrap_or(name)).ok_or_else(due)
-    };
-    names.into_iter().map(read).collect()
-}
-
-fn base_url(given: &Given) -> Result<String, String> {
-    let url = text(given)?;
-    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    match host {
-        Some(host) if !host.is_empty() && !host.starts_with('/') && !url.contains(char::is_whitespace) => {
-            Ok(url.trim_end_matches('/').to_owned())
+/// A key with its value, or each that was written of a family.
+fn shown(known: &Known, entries: &[Entry]) -> Vec<Shown> {
+    let names: BTreeSet<&str> = match known.name {
+        KAFKA_PROPERTIES => {
+            entries.iter().map(|entry| &*entry.key).filter(|key| property(key).is_some()).collect()
         }
-        _ => Err("must be an http:// or https:// URL".to_owned()),
-    }
+        name => [name].into(),
+    };
+    let written =
+        |name: &str| last(entries, name).map(|entry| (entry.key.clone(), value(entry), entry.at.to_string()));
+    let default = || (known.name.to_owned(), known.default.to_owned(), "default".to_owned());
+    let shown = |(key, value, place)| Shown { key, value, place };
+    names.into_iter().map(|name| shown(written(name).unwrap_or_else(default))).collect()
 }
 
-fn shown(known: &Known, entries: &[Entry]) -> Shown {
-    let Some(entry) = last(entries, known.name) else {
-        return Shown { key: known.name, value: known.default.to_owned(), place: "default".to_owned() };
-    };
-    let value = match &entry.given {
-        _ if known.name == "installation.key" => "(given)".to_owned(),
+/// A value as it may be shown.
+fn value(entry: &Entry) -> String {
+    let is_secret = ["password", "secret", "key.pem", "installation.key", "oauthbearer.config"];
+    match &entry.given {
+        _ if is_secret.iter().any(|secret| entry.key.contains(secret)) => "(given)".to_owned(),
         Given::Word(text) | Given::Text(text) | Given::Integer(text) => without_user(text).into_owned(),
         Given::Bool(value) => value.to_string(),
         Given::List(texts) => texts.join(","),
         Given::Other(noun) => (*noun).to_owned(),
-    };
-    Shown { key: known.name, value, place: entry.at.to_string() }
-}
-
-/// A length of time as it is written by hand: `250ms`, `30s`, `5m`, `1h`, `30d`.
-///
-/// # Errors
-/// It is none.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let due = || format!("`{text}` is no length of time such as 250ms, 30s, 5m, 1h or 30d");
-    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(due)?;
-    let (count, unit) = text.split_at(split);
-    let unit_ms: u64 = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(due()),
-    };
-    let ms = count.parse::<u64>().ok().and_then(|count| count.checked_mul(unit_ms)).ok_or_else(due)?;
-    Ok(Duration::from_millis(ms))
+    }
 }
 
 /// Wall time as a log line or a demo line shows it.

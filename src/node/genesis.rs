@@ -2,10 +2,11 @@
 //! every partition.
 
 use crate::base::clock::Clock;
+use crate::base::hash::{Digest256, sha256};
 use crate::base::id::OrgId;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::log::embedded::{EmbeddedLog, Opened, Options};
-use crate::log::{AppendError, Appended, Log, LogError, PollLimit};
+use crate::log::{AppendError, Appended, Contents, Log, LogError};
 use crate::node::config::{Config, PARTITIONS};
 use crate::node::data::Data;
 use crate::node::installation::InstallationKey;
@@ -13,9 +14,11 @@ use crate::node::serve::Failure;
 use crate::node::states::States;
 use crate::shard::engine::SHIPPED_VERSION;
 use crate::store::rocks::Resources;
-use crate::wire::envelope::{Envelope, RecordType, product_record};
+use crate::wire::envelope::{RecordType, product_record};
 use crate::wire::internal::{self, Genesis};
 use crate::wire::record::Content;
+use crate::wire::signature::{Origin, Trust};
+use crate::worker::recover::{genesis_body, visit_start};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -89,50 +92,84 @@ pub(super) fn is_begun(log: &dyn Log) -> bool {
     requests.any(|of| log.bounds(of).is_ok_and(|bounds| bounds.end > Offset(0)))
 }
 
-/// Writes the genesis of every partition that has no record, and checks the others'.
-pub(super) fn begin(log: &dyn Log, key: &InstallationKey) -> Result<(), Failure> {
-    let genesis = Genesis {
-        installation: key.id(),
+/// Whose log it is.
+#[derive(Clone, Copy)]
+pub(super) struct Own<'a> {
+    pub(super) key: &'a InstallationKey,
+    /// Who is believed in it.
+    pub(super) trust: &'a Trust,
+    pub(super) clock: &'a dyn Clock,
+}
+
+/// Writes the genesis of every partition that has none, and checks the others'.
+pub(super) fn begin(log: &dyn Log, own: &Own<'_>) -> Result<(), Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
+    let body = internal::write(&Genesis {
+        installation: own.key.id(),
         topic: Topic::Requests.name().to_owned(),
         partitions: log.partitions(),
-        key_digest: key.digest().to_string(),
+        key_digest: own.key.digest().to_string(),
         engine: SHIPPED_VERSION,
-    };
-    let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
-    let body = internal::write(&genesis);
+    });
     for partition in (0..log.partitions()).map(Partition) {
-        let of = TopicPartition::new(Topic::Requests, partition);
-        let bounds = log.bounds(of).map_err(|error| failed(&error))?;
-        if bounds.start < bounds.end {
-            check(log, of, bounds.start, &genesis)?;
-        }
-        // Where all was trimmed there was a genesis.
-        if bounds.end > Offset(0) {
+        if found(log, partition, own.key, own.trust)? != Found::Nothing {
             continue;
         }
+        let of = TopicPartition::new(Topic::Requests, partition);
         let id = format!("genesis-{partition}");
         let record = product_record(OrgId::INSTALLATION, RecordType::Genesis, &body, &id);
-        let record = record.map_err(|error| failed(&error))?;
-        append(log, of, vec![record]).map_err(|error| failed(&error))?;
+        let record = record.and_then(|record| own.trust.sign(of, own.clock.now(), record));
+        append(log, of, vec![record.map_err(|error| failed(&error))?]).map_err(|error| failed(&error))?;
     }
     Ok(())
 }
 
-/// Under another key no API key of the log would be known any more. What was trimmed cannot be checked.
-fn check(log: &dyn Log, of: TopicPartition, from: Offset, own: &Genesis) -> Result<(), Failure> {
+/// What a partition's log holds near its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// The genesis, and the digest of its body.
+    Genesis(Digest256),
+    /// Records without their beginning: it was trimmed, and where all was trimmed there was a genesis.
+    Trimmed,
+    /// Nothing that begins it.
+    Nothing,
+}
+
+/// The genesis of a partition. Under another key no API key of the log would be known any more; what was trimmed
+/// cannot be checked.
+///
+/// # Errors
+/// It was begun with another installation key, or the log failed.
+pub(super) fn found(
+    log: &dyn Contents,
+    partition: Partition,
+    key: &InstallationKey,
+    trust: &Trust,
+) -> Result<Found, Failure> {
     let failed = |error: LogError| Failure::Failed(error.to_string());
-    let mut reader = log.reader(of, from).map_err(failed)?;
-    let first = reader.poll(PollLimit { records: 1, bytes: 1 }).map_err(failed)?;
-    let genesis = first.first().and_then(|stored| {
-        let content = Content::read(&stored.content).ok()?;
-        let envelope = Envelope::read(&content).ok()?;
-        let body = content.value.filter(|_| envelope.kind == RecordType::Genesis)?;
-        internal::read::<Genesis>(body).ok()
-    });
-    match genesis {
-        Some(genesis) if genesis.key_digest != own.key_digest => {
+    let of = TopicPartition::new(Topic::Requests, partition);
+    let digest = key.digest().to_string();
+    let (mut own, mut is_anothers) = (None, false);
+    visit_start(log, of, &mut |record| {
+        let Some(body) = genesis_body(record) else { return false };
+        let is_under_key = internal::read::<Genesis>(body).is_ok_and(|genesis| genesis.key_digest == digest);
+        let origin =
+            Content::read(&record.content).map(|content| trust.origin(of, record.timestamp, &content));
+        match origin {
+            Ok(Origin::Own | Origin::Signed(_)) if is_under_key => own = Some(sha256(body)),
+            // Any stranger can write one that only looks like it.
+            Ok(Origin::Foreign(_)) if is_under_key => {}
+            _ => is_anothers = true,
+        }
+        own.is_some()
+    })
+    .map_err(failed)?;
+    match own {
+        Some(digest) => Ok(Found::Genesis(digest)),
+        None if is_anothers => {
             Err(Failure::Input("the log was begun with another installation key".to_owned()))
         }
-        _ => Ok(()),
+        None if log.bounds(of).map_err(failed)?.start > Offset(0) => Ok(Found::Trimmed),
+        None => Ok(Found::Nothing),
     }
 }

@@ -6,6 +6,7 @@ use crate::base::hash::{Digest256, hmac_sha256, sha256};
 use crate::base::id::uuid_from_random;
 use crate::node::data::{Data, read_if_there, write_secret};
 use crate::node::serve::Failure;
+use crate::wire::signature::{SigningKey, Trust};
 use std::fmt;
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -38,6 +39,11 @@ impl InstallationKey {
     /// The installation's id.
     pub(super) fn id(&self) -> String {
         uuid_from_random(self.derive16("installation id")).to_string()
+    }
+
+    /// Who is believed in a log that strangers write to.
+    pub(super) fn trust(&self) -> Trust {
+        Trust::Signed(SigningKey::new(self.derive("record signatures")))
     }
 
     /// 32 bytes for one purpose.

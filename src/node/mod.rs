@@ -16,6 +16,9 @@ mod files;
 mod genesis;
 mod ground;
 mod installation;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+mod ledger;
 mod notify;
 mod raw;
 mod roster;
@@ -27,12 +30,15 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod tls;
+#[cfg(feature = "kafka")]
+pub mod topics;
 pub mod trim;
 mod trimming;
+mod values;
 mod watchdog;
 
 pub use admin::{AskError, ask, is_served};
-pub use config::{Config, Fault, KEYS, Known, Resolved, Shown, TlsFiles, duration, resolve};
+pub use config::{Config, Fault, KEYS, Kafka, Known, Resolved, Shown, TlsFiles, resolve};
 pub use data::Data;
 pub use notify::Notify;
 pub use raw::{Flag, Written};
@@ -40,3 +46,4 @@ pub use serve::{Failure, Start, build, serve, version};
 pub use standing::{Standing, standing};
 pub use stop::Stop;
 pub use tls::check;
+pub use values::duration;

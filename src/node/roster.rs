@@ -118,4 +118,12 @@ impl Directory for Roster {
         known.note(&change);
         self.next.changed(partition, change);
     }
+
+    fn closed(&self, partition: Partition) {
+        let mut known = self.known();
+        known.organizations.retain(|id, _| self.home(*id) != partition);
+        known.keys.retain(|_, (id, _)| self.home(*id) != partition);
+        known.opened.remove(&partition);
+        self.next.closed(partition);
+    }
 }

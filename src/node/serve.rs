@@ -6,7 +6,7 @@ use crate::base::murmur2::partition_of;
 use crate::base::position::{Topic, TopicPartition};
 use crate::base::url::without_user;
 use crate::gateway::{self, Callers, Directory, Gateway, MetricNotes, Partitions, Tls};
-use crate::log::{Log, Readers};
+use crate::log::Readers;
 use crate::node::admin::{self, Answers, Desk, Socket};
 use crate::node::background::Background;
 use crate::node::backup;
@@ -30,6 +30,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{oneshot, watch};
@@ -104,6 +105,10 @@ async fn run(start: &Start, announce: &mut dyn FnMut(&str) -> io::Result<()>) ->
         let why = "--demo sends its traffic in the clear: it goes without tls.cert and tls.key";
         return Err(Failure::Input(why.to_owned()));
     }
+    if start.demo && start.config.kafka.is_some() {
+        let why = "--demo shows the embedded log: on Kafka, `clausum load --kafka` makes traffic";
+        return Err(Failure::Input(why.to_owned()));
+    }
     let ground = Arc::new(Ground::lay(&start.config, &start.clock, &start.variables)?);
     let listener = listen(start.config.listen).map_err(|error| {
         Failure::Failed(format!("{} cannot be listened to: {error}", start.config.listen))
@@ -175,7 +180,7 @@ impl Server {
         base_url: &str,
     ) -> Result<Self, Failure> {
         let clock = &start.clock;
-        let log: Arc<dyn Log> = Arc::clone(&ground.log) as Arc<dyn Log>;
+        let log = ground.ledger.log();
         let telemetry = Arc::new(telemetry(&ground.engines).map_err(Failure::Failed)?);
         let callers = Arc::new(Callers::new(clock).map_err(|error| failed(&error))?);
         let answers = Answers::new(&**clock, Arc::clone(&callers) as Arc<dyn Replies>);
@@ -194,6 +199,7 @@ impl Server {
         let statuses = worker.statuses().to_vec();
         let of_gateway = gateway::Parts {
             log: Arc::clone(&log),
+            trust: ground.trust.clone(),
             clock: Arc::clone(clock),
             partitions: Partitions::of_worker(worker.statuses()),
             callers,
@@ -212,6 +218,7 @@ impl Server {
             statuses: statuses.clone(),
             signal,
             key: ground.key.clone(),
+            trust: ground.trust.clone(),
             base_url: base_url.to_owned(),
             backup: backup_of(&ground, clock),
             unready: Arc::new(move || asked.unready()),
@@ -277,10 +284,15 @@ impl Server {
     /// organization. Tells whose keys there are, and whether they are new.
     async fn found(&self, clock: &dyn Clock, base_url: &str) -> Result<Option<(Bootstrap, bool)>, Failure> {
         let mut look = tokio::time::interval(LOOK);
+        let Ground { data, key, ledger, .. } = &*self.ground;
+        if ledger.embedded().is_none() {
+            // Others may have partitions, and organizations are made by whoever runs the installation.
+            return Ok(None);
+        }
         while !self.is_settled() {
             look.tick().await;
         }
-        let Ground { data, key, log, .. } = &*self.ground;
+        let log = ledger.log();
         let parked = self.worker.statuses().iter().any(|(_, status)| status.phase() != Phase::Running);
         let mut bootstrap = match &self.ground.bootstrap {
             Some(bootstrap) => bootstrap.clone(),
@@ -309,7 +321,7 @@ impl Server {
         let home = partition_of(founding.id().to_string().as_bytes(), log.partitions());
         let records = founding.records(&self.roster).map_err(Failure::Failed)?;
         let to = TopicPartition::new(Topic::Requests, home);
-        genesis::append(&**log, to, records).map_err(|error| failed(&error))?;
+        genesis::append(&*log, to, records).map_err(|error| failed(&error))?;
         let known = async {
             while !founding.is_known(&self.roster) {
                 look.tick().await;
@@ -356,8 +368,25 @@ impl Server {
             tracing::error!("the operator's door panicked");
         }
         self.beside.into_iter().for_each(Background::stop);
+        let ledger = self.ground.ledger.clone();
+        let (stopped, waits) = std::sync::mpsc::channel::<()>();
+        let patient = ledger.patience().map(|patience| {
+            let ledger = ledger.clone();
+            std::thread::spawn(move || {
+                if waits.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+                    tracing::warn!(
+                        "the log does not take what is left; it is there again after the next start"
+                    );
+                    ledger.close();
+                }
+            })
+        });
         self.worker.stop();
-        self.ground.log.close();
+        drop(stopped);
+        if patient.is_some_and(|patient| patient.join().is_err()) {
+            tracing::error!("what waited for the log panicked");
+        }
+        ledger.close();
     }
 }
 
@@ -376,10 +405,11 @@ fn worker_parts(
     telemetry: &Arc<Telemetry>,
 ) -> Parts {
     Parts {
-        log: Arc::clone(&ground.log) as Arc<dyn Log>,
+        log: ground.ledger.log(),
         stores: Arc::clone(&ground.stores),
         archive: Some(Arc::clone(&ground.archive)),
         engines: ground.engines.clone(),
+        trust: ground.trust.clone(),
         clock: Arc::clone(clock),
         replies: Arc::clone(answers) as Arc<dyn Replies>,
         directory: Arc::clone(roster) as Arc<dyn crate::worker::Directory>,
@@ -418,20 +448,20 @@ fn beside(
     worker: &Worker,
     telemetry: &Arc<Telemetry>,
 ) -> Result<(Vec<Background>, Arc<AtomicU64>), Failure> {
-    let retention_ms = i64::try_from(start.config.log_retention.as_millis()).unwrap_or(i64::MAX);
-    let options = trim::Options::new(retention_ms, start.config.log_max_bytes);
-    let trimmer = Trimmer::new(Arc::clone(&ground.log), Readers::default(), options);
-    let statuses = worker.statuses().to_vec();
-    let keeps = Box::new(move || statuses.iter().map(|(of, status)| (*of, status.keep())).collect());
     let (clock, telemetry) = (|| Arc::clone(&start.clock), || Arc::clone(telemetry));
     let damaged = Arc::default();
-    let scrubber =
-        Scrubber { log: Arc::clone(&ground.log), telemetry: telemetry(), damaged: Arc::clone(&damaged) };
-    let begun = [
-        trimming::start(trimmer, keeps, clock(), telemetry()),
-        scrubbing::start(scrubber, clock()),
-        counting::start(ground.data.clone(), clock(), telemetry()),
-    ];
+    let mut begun = vec![counting::start(ground.data.clone(), clock(), telemetry())];
+    // Kafka does both for its own.
+    if let Some(log) = ground.ledger.embedded() {
+        let retention_ms = i64::try_from(start.config.log_retention.as_millis()).unwrap_or(i64::MAX);
+        let options = trim::Options::new(retention_ms, start.config.log_max_bytes);
+        let trimmer = Trimmer::new(Arc::clone(log), Readers::default(), options);
+        let statuses = worker.statuses().to_vec();
+        let keeps = Box::new(move || statuses.iter().map(|(of, status)| (*of, status.keep())).collect());
+        begun.push(trimming::start(trimmer, keeps, clock(), telemetry()));
+        let (telemetry, damaged) = (telemetry(), Arc::clone(&damaged));
+        begun.push(scrubbing::start(Scrubber { log: Arc::clone(log), telemetry, damaged }, clock()));
+    }
     let begun: io::Result<_> = begun.into_iter().collect();
     Ok((begun.map_err(|error| failed(&error))?, damaged))
 }
@@ -443,7 +473,7 @@ fn gateway_options(config: &Config, ground: &Ground, tls: Option<Arc<Tls>>) -> g
     options.hosts.clone_from(&config.hosts);
     options.metrics_public = config.metrics_public;
     options.tls = tls;
-    options.bounds.connections = files::room(options.bounds.connections, ground.log.partitions());
+    options.bounds.connections = files::room(options.bounds.connections, ground.ledger.log().partitions());
     options
 }
 

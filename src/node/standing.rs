@@ -65,7 +65,7 @@ pub fn standing(data: &Data) -> Result<Vec<Standing>, Failure> {
 }
 
 /// What the checkpoint of a state says, or why that cannot be read; none without one.
-fn checkpoint(data: &Data, partition: Partition) -> Result<Option<Result<Meta, String>>, Failure> {
+pub(super) fn checkpoint(data: &Data, partition: Partition) -> Result<Option<Result<Meta, String>>, Failure> {
     let look = Look::find(&data.state(partition), &Resources::default(), &rocks::Options::default());
     let read = look.and_then(|look| look.map_or(Ok(None), |look| look.checkpoint()));
     match read {

@@ -227,6 +227,7 @@ pub(super) mod tests {
     use crate::node::{genesis, installation};
     use crate::shard::core::{Core, GenesisMark};
     use crate::wire::record::Builder;
+    use crate::wire::signature::Trust;
     use std::sync::Arc;
 
     fn config() -> Config {
@@ -246,7 +247,9 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = Data::new(folder.path().to_owned());
         let log = open(&data).unwrap();
-        genesis::begin(&log, &installation::open(&data, &SystemClock).unwrap()).unwrap();
+        let key = installation::open(&data, &SystemClock).unwrap();
+        let own = genesis::Own { key: &key, trust: &Trust::Everyone, clock: &SystemClock };
+        genesis::begin(&log, &own).unwrap();
         for (partition, count) in [0, 1].map(Partition).into_iter().zip(records) {
             let of = TopicPartition::new(Topic::Requests, partition);
             let bodies = (0..count).map(|number| format!("{} {partition} {number}", data.path().display()));

@@ -1,11 +1,11 @@
 //! What the operator writes, and what the program makes of it.
 
 use super::bootstrap::Founding;
-use super::config::duration;
 use super::ground::Ground;
 use super::raw::{Flag, Written};
 use super::roster::Roster;
 use super::serve::base_url;
+use super::values::duration;
 use super::*;
 use crate::archive::object::Variables;
 use crate::base::clock::{Clock, SystemClock};
@@ -13,6 +13,7 @@ use crate::base::position::{Partition, Topic, TopicPartition};
 use crate::log::Log;
 use crate::shard::effects::DirectoryChange;
 use crate::store::rocks::Resources;
+use crate::wire::signature::Trust;
 use crate::worker::Directory;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -76,11 +77,11 @@ fn a_flag_overrules_the_environment_and_that_the_file() {
     let config = resolved.config;
     assert_eq!((config.data.to_str(), config.listen.port()), (Some("a"), 3));
     assert_eq!((config.checkpoint_interval, config.metrics_public), (Duration::from_secs(2), true));
-    let places: Vec<_> = resolved.shown.iter().map(|shown| (shown.key, shown.place.as_str())).collect();
+    let places: Vec<_> = resolved.shown.iter().map(|shown| (&*shown.key, shown.place.as_str())).collect();
     assert_eq!(places[0], ("data", "clausum.toml:1:1"));
     assert_eq!(places[1], ("listen", "--listen"));
     assert_eq!(places[2], ("base_url", "default"));
-    assert_eq!(places[5], ("checkpoint.interval_ms", "CLAUSUM__CHECKPOINT__INTERVAL_MS"));
+    assert_eq!(places[8], ("checkpoint.interval_ms", "CLAUSUM__CHECKPOINT__INTERVAL_MS"));
 }
 
 #[test]
@@ -218,6 +219,7 @@ struct Nobody;
 impl Directory for Nobody {
     fn opened(&self, _: Partition, _: Vec<DirectoryChange>) {}
     fn changed(&self, _: Partition, _: DirectoryChange) {}
+    fn closed(&self, _: Partition) {}
 }
 
 fn config(toml: &str) -> Config {
@@ -286,6 +288,9 @@ fn every_partition_begins_with_one_genesis_of_this_installation() {
     let data = Data::new(folder.path().to_owned());
     let key = installation::open(&data, &SystemClock).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let begin = |log: &dyn Log, key| {
+        genesis::begin(log, &genesis::Own { key, trust: &Trust::Everyone, clock: &SystemClock })
+    };
     let open = |toml: &str| genesis::open_log(&config(toml), &data, &clock, &Resources::default());
     let ends = |log: &dyn Log| -> Vec<u64> {
         let of = |partition| TopicPartition::new(Topic::Requests, Partition(partition));
@@ -293,8 +298,8 @@ fn every_partition_begins_with_one_genesis_of_this_installation() {
     };
     let (log, opened) = open("partitions = 2").unwrap();
     assert!(opened.created && !genesis::is_begun(&log));
-    genesis::begin(&log, &key).unwrap();
-    genesis::begin(&log, &key).unwrap();
+    begin(&log, &key).unwrap();
+    begin(&log, &key).unwrap();
     assert_eq!(ends(&log), [1, 1]);
     // A key that is lost is not replaced by another.
     std::fs::rename(data.installation_key(), folder.path().join("aside")).unwrap();
@@ -307,7 +312,7 @@ fn every_partition_begins_with_one_genesis_of_this_installation() {
     assert_eq!(installation::of_begun_log(&data).unwrap(), key);
     let elsewhere = tempfile::tempdir().unwrap();
     let another = installation::open(&Data::new(elsewhere.path().to_owned()), &SystemClock).unwrap();
-    let refused = genesis::begin(&log, &another).unwrap_err();
+    let refused = begin(&log, &another).unwrap_err();
     assert_eq!(refused, Failure::Input("the log was begun with another installation key".to_owned()));
     assert!(matches!(open("").unwrap_err(), Failure::Input(_)), "a second server");
     log.close();

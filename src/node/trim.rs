@@ -220,7 +220,7 @@ mod tests {
         let ticks = world.log.reader(held, Offset(1)).unwrap().poll(limit).unwrap();
         for tick in ticks {
             let content = Content::read(&tick.content).unwrap();
-            assert_eq!(Envelope::read(&content).unwrap().kind, RecordType::Tick);
+            assert_eq!(Envelope::read(&content, true).unwrap().kind, RecordType::Tick);
             assert!(internal::read::<Tick>(content.value.unwrap()).is_ok());
         }
         assert_eq!(world.end(Topic::Requests, 1), 3);

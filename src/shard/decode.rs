@@ -1,11 +1,11 @@
 //! From a stored record to a command. What cannot be one is still an outcome: it gets a rejection, a dead
 //! letter or both when it is stepped.
 
-use crate::base::hash::crc32;
+use crate::base::hash::{Hash128, crc32};
 use crate::base::id::OrgId;
 use crate::base::limits;
 use crate::base::murmur2::partition_of;
-use crate::base::position::{Offset, Partition};
+use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::base::time::Ms;
 use crate::domain::fault::{Details, ErrorCode, FieldCode, Refusal};
 use crate::domain::payin::PayinRequest;
@@ -13,9 +13,21 @@ use crate::shard::prepared::Prepared;
 use crate::wire::envelope::{BadEnvelope, DeadCode, Envelope, RecordType};
 use crate::wire::internal::{self, BadInternal};
 use crate::wire::record::Content;
+use crate::wire::signature::{Origin, Trust};
 use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+
+/// Where a shard's records stand.
+#[derive(Debug, Clone)]
+pub struct Home {
+    /// The partition.
+    pub partition: Partition,
+    /// How many the log has.
+    pub partitions: u16,
+    /// Who is believed in it.
+    pub trust: Trust,
+}
 
 /// A record, decoded as far as it goes.
 #[derive(Debug)]
@@ -27,6 +39,9 @@ pub struct Planned<'a> {
     pub(super) checksum: u32,
     pub(super) content: Option<Content<'a>>,
     pub(super) envelope: Option<Envelope<'a>>,
+    /// The mark of a record of the product's own types that is signed: a copy of it counts for nothing. A copied
+    /// request is a repeat like any other.
+    pub(super) signature: Option<Hash128>,
     pub(super) decoded: Decoded,
 }
 
@@ -96,31 +111,42 @@ pub(super) enum PartitionCommand {
 }
 
 impl<'a> Planned<'a> {
-    /// Decodes a record of `partition`, one of `partitions`.
+    /// Decodes a record of a shard's partition.
     #[must_use]
-    pub fn decode(
-        offset: Offset,
-        timestamp: Ms,
-        bytes: &'a [u8],
-        partition: Partition,
-        partitions: u16,
-    ) -> Self {
+    pub fn decode(offset: Offset, timestamp: Ms, bytes: &'a [u8], home: &Home) -> Self {
         let checksum = crc32(&[bytes]);
-        let (content, envelope) = match Content::read(bytes) {
-            Ok(content) => (Some(content), Some(Envelope::read(&content))),
-            Err(_) => (None, None),
-        };
-        let decoded = match (&content, &envelope) {
-            (Some(content), Some(Ok(envelope))) => {
-                let decode = || decode(content, envelope, partition, partitions);
+        let content = Content::read(bytes).ok();
+        let requests = TopicPartition::new(Topic::Requests, home.partition);
+        let origin = content.map(|content| home.trust.origin(requests, timestamp, &content));
+        let is_own = matches!(origin, Some(Origin::Own | Origin::Signed(_)));
+        let envelope = content.map(|content| Envelope::read(&content, is_own));
+        let is_internal = matches!(&envelope, Some(Ok(envelope)) if envelope.kind.is_internal());
+        let decoded = match (&content, &envelope, origin) {
+            (Some(_), Some(Ok(_)), Some(Origin::Foreign(why))) if is_internal => {
+                Decoded::Dead(Dead::new(DeadCode::ReservedType, why))
+            }
+            (Some(content), Some(Ok(envelope)), _) => {
+                let decode = || decode(content, envelope, home);
                 catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Decoded::Faulted)
             }
-            (Some(_), Some(Err(BadEnvelope { code, message }))) => {
+            (Some(_), Some(Err(BadEnvelope { code, message })), _) => {
                 Decoded::Dead(Dead::new(*code, message.clone()))
             }
             _ => Decoded::Dead(Dead::new(DeadCode::BadEnvelope, "the record's content cannot be read")),
         };
-        Self { offset, timestamp, checksum, content, envelope: envelope.and_then(Result::ok), decoded }
+        let signature = match origin {
+            Some(Origin::Signed(mark)) if is_internal => Some(mark),
+            _ => None,
+        };
+        Self {
+            offset,
+            timestamp,
+            checksum,
+            content,
+            envelope: envelope.and_then(Result::ok),
+            signature,
+            decoded,
+        }
     }
 
     /// The announcement the record makes, if it makes one: the nonce.
@@ -133,7 +159,7 @@ impl<'a> Planned<'a> {
     }
 }
 
-fn decode(content: &Content<'_>, envelope: &Envelope<'_>, partition: Partition, partitions: u16) -> Decoded {
+fn decode(content: &Content<'_>, envelope: &Envelope<'_>, at: &Home) -> Decoded {
     let body = content.value.unwrap_or_default();
     if envelope.kind.is_of_partition() {
         return match decode_partition(envelope.kind, body) {
@@ -146,10 +172,11 @@ fn decode(content: &Content<'_>, envelope: &Envelope<'_>, partition: Partition, 
     let Some(org) = key else {
         return Decoded::Dead(Dead::new(DeadCode::UnknownOrganization, "the key is no organization's id"));
     };
-    let home = partition_of(content.key, partitions);
-    if home != partition {
+    let home = partition_of(content.key, at.partitions);
+    if home != at.partition {
         let message = format!(
-            "the key belongs to partition {home}, not {partition}; produce with partitioner=murmur2_random"
+            "the key belongs to partition {home}, not {}; produce with partitioner=murmur2_random",
+            at.partition
         );
         return Decoded::Dead(Dead::new(DeadCode::WrongPartition, message));
     }

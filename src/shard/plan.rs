@@ -9,7 +9,7 @@ use crate::shard::decode::{Assess, Command, Decoded, Planned};
 use crate::shard::features;
 use crate::shard::prepared::Prepared;
 use crate::shard::step::Scene;
-use crate::state::control_rows::{ActivePack, InstallationRow, ListsRow};
+use crate::state::control_rows::{ActivePack, InstallationRow, ListsRow, SignatureRow};
 use crate::state::decision_row::DecisionRow;
 use crate::state::key::Key;
 use crate::state::row::FromRow;
@@ -18,6 +18,9 @@ use crate::wire::envelope::Envelope;
 
 /// Adds the keys that `planned` would read and that are not in memory.
 pub(super) fn wants(scene: &mut Scene<'_>, planned: &Planned<'_>, wanted: &mut Vec<Key>) {
+    if let Some(mark) = planned.signature {
+        seek::<SignatureRow>(scene, Key::Signature(mark), wanted);
+    }
     let Decoded::Command(org, command) = &planned.decoded else { return };
     if let Command::Maintenance(_) = command {
         seek::<InstallationRow>(scene, Key::Installation, wanted);

@@ -11,13 +11,15 @@ use crate::domain::settings::ScoringSettings;
 use crate::policy::Policy;
 use crate::shard::answer::Emitter;
 use crate::shard::core::{Applied, Core, GenesisMark};
-use crate::shard::decode::{Command, Dead, Decoded, PartitionCommand, Planned};
+use crate::shard::decode::{Command, Dead, Decoded, Home, PartitionCommand, Planned};
 use crate::shard::effects::Effects;
 use crate::shard::engine::{Engine, Engines};
 use crate::shard::policies::Policies;
 use crate::shard::{assess, commands, dead_letter, plan};
+use crate::state::control_rows::SignatureRow;
 use crate::state::decision_row::DecisionRow;
 use crate::state::key::Key;
+use crate::state::row::Row;
 use crate::state::working::{Missing, WorkingSet};
 use crate::wire::envelope::DeadCode;
 use crate::wire::record::TooLarge;
@@ -28,8 +30,7 @@ use std::sync::Arc;
 /// The state of one partition and what applies records to it.
 #[derive(Debug)]
 pub struct Shard {
-    partition: Partition,
-    partitions: u16,
+    home: Home,
     engines: Engines,
     core: Core,
     working: WorkingSet,
@@ -57,6 +58,12 @@ pub enum Stop {
 /// Stored state is not what it must be; the shard is to be reopened from its checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenState(pub String);
+
+impl BrokenState {
+    fn of(key: Key) -> Self {
+        Self(format!("row {key:?} is missing or of another kind"))
+    }
+}
 
 impl fmt::Display for BrokenState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,12 +147,11 @@ impl Scene<'_> {
 }
 
 impl Shard {
-    /// A shard of `partition`, one of `partitions`, that stands where `core` says.
+    /// A shard that stands where `core` says.
     #[must_use]
-    pub fn new(partition: Partition, partitions: u16, engines: Engines, core: Core) -> Self {
+    pub fn new(home: Home, engines: Engines, core: Core) -> Self {
         Self {
-            partition,
-            partitions,
+            home,
             working: WorkingSet::new(engines.retention()),
             engines,
             core,
@@ -178,7 +184,7 @@ impl Shard {
         timestamp: Ms,
         content: &'a [u8],
     ) -> Planned<'a> {
-        Planned::decode(offset, timestamp, content, self.partition, self.partitions)
+        Planned::decode(offset, timestamp, content, &self.home)
     }
 
     /// Adds the keys that `planned` would read next and that are not in memory. A panic here is none of
@@ -188,7 +194,7 @@ impl Shard {
         let clock = self.core.clock.max(planned.timestamp);
         self.working.begin_record(clock);
         let mut scene = Scene {
-            partition: self.partition,
+            partition: self.home.partition,
             offset: planned.offset,
             clock,
             timestamp: planned.timestamp,
@@ -215,12 +221,18 @@ impl Shard {
         let mark = effects.mark();
         let clock = self.core.clock.max(planned.timestamp);
         self.working.begin_record(clock);
+        let is_copy = match self.is_copy(planned) {
+            Ok(is_copy) => is_copy,
+            Err(Missing::Unread(key)) => return Ok(Stepped::Unread(key)),
+            Err(Missing::Broken(key)) => return Err(BrokenState::of(key)),
+        };
         if let Decoded::Partition(command) = &planned.decoded
+            && !is_copy
             && (self.core.genesis.is_some() || is_genesis(command))
         {
             return self.step_partition(planned, command, clock, effects);
         }
-        let chains = match self.attempt(planned, clock, effects) {
+        let chains = match self.attempt(planned, is_copy, clock, effects) {
             Ok(Ok(chains)) => chains,
             Ok(Err(Missing::Unread(key))) => {
                 self.working.rollback();
@@ -230,7 +242,7 @@ impl Shard {
             Ok(Err(Missing::Broken(key))) => {
                 self.working.rollback();
                 effects.cut(mark);
-                return Err(BrokenState(format!("row {key:?} is missing or of another kind")));
+                return Err(BrokenState::of(key));
             }
             Err(Panicked) => {
                 self.working.rollback();
@@ -239,13 +251,26 @@ impl Shard {
                 fault.map_err(|_| BrokenState("the answer to a panic panicked".to_owned()))?
             }
         };
-        self.working.commit();
         self.core.chains = chains;
         self.applied(planned, clock);
         Ok(Stepped::Applied)
     }
 
+    /// Whether a record of the product's own was applied before: somebody wrote it to the log again.
+    ///
+    /// # Errors
+    /// What tells must be read first, or is broken.
+    pub fn is_copy(&self, planned: &Planned<'_>) -> Result<bool, Missing> {
+        let Some(mark) = planned.signature else { return Ok(false) };
+        Ok(self.working.get::<SignatureRow>(&Key::Signature(mark))?.is_some())
+    }
+
+    /// Keeps what a record changed. Whatever it came to, a copy of it counts for nothing.
     fn applied(&mut self, planned: &Planned<'_>, clock: Ms) {
+        if let Some(mark) = planned.signature {
+            self.working.put(Key::Signature(mark), Row::Signature(SignatureRow { applied_at: clock }));
+        }
+        self.working.commit();
         self.core.applied = Some(Applied { offset: planned.offset, checksum: planned.checksum });
         self.core.clock = clock;
     }
@@ -254,15 +279,23 @@ impl Shard {
     fn attempt(
         &mut self,
         planned: &Planned<'_>,
+        is_copy: bool,
         clock: Ms,
         effects: &mut Effects,
     ) -> Result<Result<Chains, Missing>, Panicked> {
         let before_genesis = self.core.genesis.is_none();
+        let refused = match () {
+            () if before_genesis => {
+                Some(Dead::new(DeadCode::BadEnvelope, "the record stands before genesis"))
+            }
+            () if is_copy => Some(Dead::new(DeadCode::ReservedType, "the record is a copy of one before it")),
+            () => None,
+        };
         // What stands before genesis has the same outcome in every version.
         let engine = if before_genesis { self.engines.first() } else { self.engines.get(self.core.engine) };
         let Some(engine) = engine else { return Err(Panicked) };
         let mut scene = Scene {
-            partition: self.partition,
+            partition: self.home.partition,
             offset: planned.offset,
             clock,
             timestamp: planned.timestamp,
@@ -271,11 +304,11 @@ impl Shard {
             working: &mut self.working,
             policies: &mut self.policies,
         };
-        let (partition, core) = (self.partition, &self.core);
+        let (partition, core) = (self.home.partition, &self.core);
         let run = || {
             let mark = effects.mark();
             let mut emitter = Emitter::new(planned, partition, core, effects);
-            let Err(fail) = run(&mut scene, &mut emitter, planned, before_genesis) else {
+            let Err(fail) = run(&mut scene, &mut emitter, planned, refused.as_ref()) else {
                 return Ok(emitter.chains());
             };
             // Nothing of a command that failed stays; its outcome begins anew.
@@ -289,13 +322,13 @@ impl Shard {
 
     /// The outcome of a record on which the engine itself failed.
     fn fault(&self, planned: &Planned<'_>, effects: &mut Effects) -> Chains {
-        let mut emitter = Emitter::new(planned, self.partition, &self.core, effects);
+        let mut emitter = Emitter::new(planned, self.home.partition, &self.core, effects);
         let refusal = Refusal::new(ErrorCode::InternalError, "the engine failed on this request");
         let dead = Dead::new(DeadCode::EngineFault, "the engine failed on this record");
         // Both are far below every limit; and if they were not, there is nothing better to say.
         let written = emitter
             .reject(&refusal)
-            .and_then(|()| dead_letter::write(&mut emitter, planned, self.partition, &dead));
+            .and_then(|()| dead_letter::write(&mut emitter, planned, self.home.partition, &dead));
         if written.is_err() {
             return self.core.chains;
         }
@@ -341,9 +374,9 @@ impl Shard {
         effects: &mut Effects,
         message: &str,
     ) -> Result<Stepped, BrokenState> {
-        let mut emitter = Emitter::new(planned, self.partition, &self.core, effects);
+        let mut emitter = Emitter::new(planned, self.home.partition, &self.core, effects);
         let dead = Dead::new(DeadCode::BadEnvelope, message);
-        dead_letter::write(&mut emitter, planned, self.partition, &dead)
+        dead_letter::write(&mut emitter, planned, self.home.partition, &dead)
             .map_err(|_| BrokenState("a dead letter is too large".to_owned()))?;
         self.core.chains = emitter.chains();
         self.applied(planned, clock);
@@ -364,10 +397,10 @@ fn run(
     scene: &mut Scene<'_>,
     emitter: &mut Emitter<'_>,
     planned: &Planned<'_>,
-    before_genesis: bool,
+    refused: Option<&Dead>,
 ) -> Result<(), Fail> {
-    if before_genesis {
-        return Err(Fail::Dead(Dead::new(DeadCode::BadEnvelope, "the record stands before genesis")));
+    if let Some(dead) = refused {
+        return Err(Fail::Dead(dead.clone()));
     }
     match &planned.decoded {
         Decoded::Dead(dead) => Err(Fail::Dead(dead.clone())),

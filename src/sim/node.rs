@@ -5,6 +5,7 @@ use super::chance::Chance;
 use super::clock::{SimClock, Time};
 use super::invariant::{Breach, Invariant};
 use super::keeping::Keeping;
+use super::profile::Profile;
 use super::{engines, profile};
 use crate::archive::Archive;
 use crate::archive::memory::MemoryArchive;
@@ -14,6 +15,7 @@ use crate::base::signal::Signal;
 use crate::log::memory::{MemoryLog, Producer};
 use crate::shard::effects::{DirectoryChange, Note, Reply};
 use crate::store::memory::Folders;
+use crate::wire::signature::Trust;
 use crate::worker::checkpoint::Meta;
 use crate::worker::job::{Job, Step};
 use crate::worker::owner::{Owner, OwnerTurn};
@@ -59,6 +61,7 @@ impl Replies for Told {
 impl Directory for Told {
     fn opened(&self, _: Partition, _: Vec<DirectoryChange>) {}
     fn changed(&self, _: Partition, _: DirectoryChange) {}
+    fn closed(&self, _: Partition) {}
 }
 
 impl Notes for Told {
@@ -93,6 +96,8 @@ pub(super) struct Node {
     /// The newest engine version of its binary, which also has the one before.
     pub(super) engine: u32,
     keeping: Keeping,
+    /// Who is believed in the log.
+    trust: Trust,
     /// The process that runs now, if one does.
     pub(super) process: Option<Process>,
 }
@@ -118,9 +123,10 @@ pub(super) struct Owned {
 }
 
 impl Node {
-    pub(super) fn new(name: String, time: &Time, seed: u64, keeping: Keeping) -> Self {
+    pub(super) fn new(name: String, time: &Time, seed: u64, profile: &Profile) -> Self {
         let clock = SimClock::new(time, seed);
-        Self { name, clock, folders: Folders::default(), engine: 1, keeping, process: None }
+        let (keeping, trust) = (profile.keeping, profile.trust.clone());
+        Self { name, clock, folders: Folders::default(), engine: 1, keeping, trust, process: None }
     }
 
     /// Starts a process of this worker.
@@ -140,6 +146,7 @@ impl Node {
             stores: Arc::new(self.folders.clone()),
             archive: archive.map(|archive| Arc::new(archive.handle(producer.0)) as Arc<dyn Archive>),
             engines,
+            trust: self.trust.clone(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             replies: Arc::clone(told) as Arc<dyn Replies>,
             directory: Arc::clone(told) as Arc<dyn Directory>,

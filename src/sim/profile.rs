@@ -2,6 +2,7 @@
 
 use super::chance::Chance;
 use super::keeping::Keeping;
+use crate::wire::signature::{SigningKey, Trust};
 use crate::worker::Options;
 
 /// A world.
@@ -18,6 +19,8 @@ pub(super) struct Profile {
     pub(super) repeats: u64,
     pub(super) commands: u64,
     pub(super) probes: u64,
+    /// Who is believed in the log.
+    pub(super) trust: Trust,
     /// Records of one append at most.
     pub(super) batch: usize,
     pub(super) keeping: Keeping,
@@ -101,6 +104,7 @@ impl Profile {
             bad: *chance.pick(&[10, 60, 200]).unwrap_or(&60),
             repeats: *chance.pick(&[10, 80, 250]).unwrap_or(&80),
             commands: *chance.pick(&[5, 30, 100]).unwrap_or(&30),
+            trust: if chance.one_in(2) { Trust::Everyone } else { Trust::Signed(SigningKey::new([7; 32])) },
             probes: *chance.pick(&[5, 40, 120]).unwrap_or(&40),
             batch: chance.size(1, 8),
             keeping: Keeping::draw(chance, step_ms),

@@ -68,7 +68,7 @@ impl World {
         let archive = MemoryArchive::new(SimClock::new(&time, seed) as Arc<dyn Clock>);
         let nodes = (0..profile.workers).map(|number| {
             let (name, seed) = (format!("worker-{number}"), seed ^ (number as u64 + 1) << 32);
-            Node::new(name, &time, seed, profile.keeping)
+            Node::new(name, &time, seed, &profile)
         });
         let nodes = nodes.collect();
         let traffic = Traffic::new(chance.fork(), &profile);
@@ -119,8 +119,15 @@ impl World {
         self.next_serial
     }
 
-    /// Appends records as one of the senders.
+    /// Appends records as one of the senders, those of the product's own signed as the log wants it.
     pub(super) fn append(&mut self, to: Partition, records: Vec<Bytes>) {
+        let now = self.log_clock.now();
+        let records = records.into_iter().map(|record| self.traffic.signed(to, now, record)).collect();
+        self.send(to, records);
+    }
+
+    /// Appends records as they are.
+    fn send(&mut self, to: Partition, records: Vec<Bytes>) {
         let sender = self.chance.pick(&SENDERS).copied().unwrap_or(Producer(1));
         let retries = Arc::clone(&self.retries);
         let again: Vec<Shipment> =
@@ -141,7 +148,11 @@ impl World {
     pub(super) fn produce(&mut self) {
         let retry = self.retries.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(shipment) = retry {
-            return self.append(shipment.to, vec![shipment.content]);
+            return self.send(shipment.to, vec![shipment.content]);
+        }
+        if let Some(copy) = self.traffic.copy() {
+            self.count("copy of a signed record");
+            return self.send(copy.to, vec![copy.content]);
         }
         let mut batches: BTreeMap<Partition, Vec<Bytes>> = BTreeMap::new();
         for _ in 0..self.chance.size(1, self.profile.batch) {

@@ -40,9 +40,35 @@ pub struct InstallationRow {
     pub maintenance: Option<Ms>,
 }
 
+/// A signed record of the product's own that was applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignatureRow {
+    /// The shard's clock then.
+    pub applied_at: Ms,
+}
+
 fn open<'a>(bytes: &'a [u8], what: &'static str) -> Result<Decoder<'a>, BadRow> {
     let (version, input) = Decoder::versioned(bytes)?;
     if version == VERSION { Ok(input) } else { Err(input.bad(what)) }
+}
+
+/// The stored value of an applied signature.
+#[must_use]
+pub fn encode_signature(row: &SignatureRow) -> Vec<u8> {
+    let mut out = Encoder::versioned(VERSION);
+    out.time(row.applied_at);
+    out.finish()
+}
+
+/// Reads an applied signature.
+///
+/// # Errors
+/// The bytes are damaged or of no known version.
+pub fn decode_signature(bytes: &[u8]) -> Result<SignatureRow, BadRow> {
+    let mut input = open(bytes, "a signature of a known version")?;
+    let row = SignatureRow { applied_at: input.time()? };
+    input.end()?;
+    Ok(row)
 }
 
 /// The stored value of an organization.

@@ -25,6 +25,8 @@ pub enum Kind {
     Lists = 6,
     /// What holds for the whole installation.
     Installation = 7,
+    /// A signed record of the product's own that was applied.
+    Signature = 8,
     /// A request already decided.
     Idempotency = 16,
     /// A session.
@@ -41,7 +43,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, by code.
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Organization,
         Kind::ApiKey,
         Kind::Settings,
@@ -49,6 +51,7 @@ impl Kind {
         Kind::Pack,
         Kind::Lists,
         Kind::Installation,
+        Kind::Signature,
         Kind::Idempotency,
         Kind::Session,
         Kind::Decision,
@@ -75,6 +78,7 @@ impl Kind {
             Kind::Pack => "pack",
             Kind::Lists => "lists",
             Kind::Installation => "installation",
+            Kind::Signature => "signature",
             Kind::Idempotency => "idempotency",
             Kind::Session => "session",
             Kind::Decision => "decision",
@@ -129,6 +133,8 @@ pub enum Key {
     Lists(OrgId),
     /// What holds for the whole installation.
     Installation,
+    /// A signed record that was applied, by the mark of its signature.
+    Signature(Hash128),
     /// A request already decided, by the hash of its idempotency key.
     Idempotency(OrgId, Scope, Hash128),
     /// A session, by the hash of its id.
@@ -155,6 +161,7 @@ impl Key {
             Key::Pack(..) => Kind::Pack,
             Key::Lists(..) => Kind::Lists,
             Key::Installation => Kind::Installation,
+            Key::Signature(..) => Kind::Signature,
             Key::Idempotency(..) => Kind::Idempotency,
             Key::Session(..) => Kind::Session,
             Key::Decision(..) => Kind::Decision,
@@ -168,7 +175,7 @@ impl Key {
     #[must_use]
     pub const fn organization(&self) -> OrgId {
         match self {
-            Key::Installation => OrgId::INSTALLATION,
+            Key::Installation | Key::Signature(_) => OrgId::INSTALLATION,
             Key::Organization(org)
             | Key::ApiKey(org, ..)
             | Key::Settings(org, ..)
@@ -193,6 +200,7 @@ impl Key {
         out.extend_from_slice(self.organization().as_bytes());
         match self {
             Key::Organization(_) | Key::Lists(_) | Key::Installation => {}
+            Key::Signature(mark) => out.extend_from_slice(&mark.0),
             Key::ApiKey(_, digest) | Key::Pack(_, digest) => out.extend_from_slice(&digest.0),
             Key::Settings(_, flow) | Key::ActivePack(_, flow) => out.push(*flow as u8),
             Key::Idempotency(_, scope, hash) => {
@@ -232,7 +240,8 @@ impl Key {
             Kind::Pack => Key::Pack(org, Digest256(rest.take()?)),
             Kind::Lists => Key::Lists(org),
             Kind::Installation if org == OrgId::INSTALLATION => Key::Installation,
-            Kind::Installation => return None,
+            Kind::Signature if org == OrgId::INSTALLATION => Key::Signature(Hash128(rest.take()?)),
+            Kind::Installation | Kind::Signature => return None,
             Kind::Idempotency => {
                 let [code] = rest.take()?;
                 let scope = Scope::ALL.into_iter().find(|scope| *scope as u8 == code)?;
@@ -302,6 +311,7 @@ mod tests {
             (Key::Pack(org, Digest256([3; 32])), format!("05{org_hex}{}", "03".repeat(32))),
             (Key::Lists(org), format!("06{org_hex}")),
             (Key::Installation, format!("07{}", "00".repeat(16))),
+            (Key::Signature(entity.hash), format!("08{}{hash_hex}", "00".repeat(16))),
             (Key::Idempotency(org, Scope::Payin, entity.hash), format!("10{org_hex}01{hash_hex}")),
             (Key::Session(org, Flow::Payin, entity.hash), format!("11{org_hex}01{hash_hex}")),
             (Key::Decision(org, Flow::Payin, entity.hash, 1), format!("12{org_hex}01{hash_hex}00000001")),

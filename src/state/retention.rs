@@ -5,6 +5,7 @@
 use crate::base::limits;
 use crate::base::time::{DAY_MS, Ms, Window};
 use crate::state::codec::BadRow;
+use crate::state::control_rows::decode_signature;
 use crate::state::decision_row::peek_decided_at;
 use crate::state::event::peek_at;
 use crate::state::key::Kind;
@@ -83,6 +84,7 @@ impl Retention {
             Row::Head(row) => row.last().map(|last| last.plus(self.entity_ms)),
             Row::Event(row) => Some(row.at.plus(self.event_ms)),
             Row::Page(run) => self.page_end(run),
+            Row::Signature(row) => Some(row.applied_at.plus(limits::SIGNATURE_MS)),
             Row::Organization(_)
             | Row::ApiKey(_)
             | Row::Settings(_)
@@ -102,6 +104,7 @@ impl Retention {
             Kind::Head => Some(peek_last(bytes)?.plus(self.entity_ms)),
             Kind::Event => Some(peek_at(bytes)?.plus(self.event_ms)),
             Kind::Page => self.page_end(&decode_page(bytes)?),
+            Kind::Signature => Some(decode_signature(bytes)?.applied_at.plus(limits::SIGNATURE_MS)),
             Kind::Organization
             | Kind::ApiKey
             | Kind::Settings
@@ -152,6 +155,7 @@ mod tests {
             (Kind::Pack, None),
             (Kind::Lists, None),
             (Kind::Installation, None),
+            (Kind::Signature, Some(1)),
         ];
         for (kind, due) in table {
             assert_eq!(days(kind), due, "{kind:?}");

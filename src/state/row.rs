@@ -3,7 +3,7 @@
 use crate::domain::access::{ApiKey, Organization};
 use crate::domain::settings::ScoringSettings;
 use crate::state::codec::BadRow;
-use crate::state::control_rows::{self as control, ActivePack, InstallationRow, ListsRow};
+use crate::state::control_rows::{self as control, ActivePack, InstallationRow, ListsRow, SignatureRow};
 use crate::state::decision_row::DecisionRow;
 use crate::state::event::EventRow;
 use crate::state::key::Kind;
@@ -28,6 +28,8 @@ pub enum Row {
     Lists(ListsRow),
     /// Of [`Kind::Installation`].
     Installation(InstallationRow),
+    /// Of [`Kind::Signature`].
+    Signature(SignatureRow),
     /// Of [`Kind::Idempotency`].
     Idempotency(IdempotencyRow),
     /// Of [`Kind::Session`].
@@ -54,6 +56,7 @@ impl Row {
             Row::Pack(row) => control::encode_pack(row),
             Row::Lists(row) => control::encode_lists(row),
             Row::Installation(row) => control::encode_installation(row),
+            Row::Signature(row) => control::encode_signature(row),
             Row::Idempotency(row) => row.encode(),
             Row::Session(row) => row.encode(),
             Row::Decision(row) => row.encode(),
@@ -76,6 +79,7 @@ impl Row {
             Kind::Pack => Row::Pack(control::decode_pack(bytes)?),
             Kind::Lists => Row::Lists(control::decode_lists(bytes)?),
             Kind::Installation => Row::Installation(control::decode_installation(bytes)?),
+            Kind::Signature => Row::Signature(control::decode_signature(bytes)?),
             Kind::Idempotency => Row::Idempotency(IdempotencyRow::decode(bytes)?),
             Kind::Session => Row::Session(SessionRow::decode(bytes)?),
             Kind::Decision => Row::Decision(Box::new(DecisionRow::decode(bytes)?)),
@@ -111,6 +115,7 @@ from_row! {
     Pack => String;
     Lists => ListsRow;
     Installation => InstallationRow;
+    Signature => SignatureRow;
     Idempotency => IdempotencyRow;
     Session => SessionRow;
     Decision => Box<DecisionRow>;

@@ -11,7 +11,7 @@ use crate::domain::access::{ApiKey, KeyState, KeyType, Locale, Organization, Org
 use crate::domain::decision::{Decision, Flow};
 use crate::domain::entity::{Entity, EntityKind};
 use crate::domain::settings::{Parameter, ScoringSettings};
-use crate::state::control_rows::{ActivePack, InstallationRow, ListsRow};
+use crate::state::control_rows::{ActivePack, InstallationRow, ListsRow, SignatureRow};
 use crate::state::decision_row::{Basis, Blocked, DecisionRow, Echo, Facts, VerdictPart};
 use crate::state::event::{EventRow, ValueKind};
 use crate::state::key::Kind;
@@ -198,6 +198,7 @@ pub(super) fn samples() -> Vec<(Kind, u8, Row)> {
         (Kind::Pack, 1, Row::Pack("pack: acme\n".to_owned())),
         (Kind::Lists, 1, Row::Lists(ListsRow { digest: Digest256([8; 32]), lists })),
         (Kind::Installation, 1, Row::Installation(InstallationRow { maintenance: Some(NOON) })),
+        (Kind::Signature, 1, Row::Signature(SignatureRow { applied_at: NOON })),
         (
             Kind::Idempotency,
             1,

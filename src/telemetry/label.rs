@@ -149,6 +149,7 @@ labels! {
         Pack = "pack",
         Lists = "lists",
         Installation = "installation",
+        Signature = "signature",
         Idempotency = "idempotency",
         Session = "session",
         Decision = "decision",

@@ -62,7 +62,16 @@ types! {
     Probe = "clausum.internal.probe.v1",
 }
 
+/// What types that only the product writes begin with.
+const INTERNAL_PREFIX: &str = "clausum.internal.";
+
 impl RecordType {
+    /// Whether only the product writes records of the type.
+    #[must_use]
+    pub fn is_internal(self) -> bool {
+        self.text().starts_with(INTERNAL_PREFIX)
+    }
+
     /// Whether the type is of a partition, not of an organization: such a record is at home anywhere.
     #[must_use]
     pub const fn is_of_partition(self) -> bool {
@@ -155,12 +164,12 @@ fn bad(message: impl Into<String>) -> BadEnvelope {
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads the envelope of a record.
+    /// Reads the envelope of a record. Headers of the product's own are absent in one that is not its `own`.
     ///
     /// # Errors
     /// A required header is missing or bad, a known one is given twice, or the type is unknown.
-    pub fn read(content: &Content<'a>) -> Result<Self, BadEnvelope> {
-        let found = Found::collect(content)?;
+    pub fn read(content: &Content<'a>, own: bool) -> Result<Self, BadEnvelope> {
+        let found = Found::collect(content, own)?;
         let version = text(found.specversion, header::CE_SPECVERSION)?;
         if version != "1.0" {
             return Err(bad("ce_specversion must be 1.0"));
@@ -174,8 +183,9 @@ impl<'a> Envelope<'a> {
             return Err(bad("ce_source must be a URI reference"));
         }
         let kind = text(found.kind, header::CE_TYPE)?;
+        let reserved = kind.starts_with(INTERNAL_PREFIX) && !own;
         let kind = RecordType::from_text(kind).ok_or_else(|| BadEnvelope {
-            code: DeadCode::UnknownType,
+            code: if reserved { DeadCode::ReservedType } else { DeadCode::UnknownType },
             message: "ce_type names no type of this version".to_owned(),
         })?;
         let time = match found.time {
@@ -251,9 +261,12 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn collect(content: &Content<'a>) -> Result<Self, BadEnvelope> {
+    fn collect(content: &Content<'a>, own: bool) -> Result<Self, BadEnvelope> {
         let mut found = Self::default();
         for (name, value) in content.headers() {
+            if !own && name.starts_with(header::RESERVED_PREFIX) && name != header::HEADERS_CUT {
+                continue;
+            }
             let slot = match name {
                 header::CE_SPECVERSION => &mut found.specversion,
                 header::CE_ID => &mut found.id,
@@ -298,7 +311,7 @@ mod tests {
             record.header(name, value.as_bytes()).unwrap();
         }
         let bytes = record.finish();
-        let found = Envelope::read(&Content::read(&bytes).unwrap());
+        let found = Envelope::read(&Content::read(&bytes).unwrap(), true);
         let found = found.map(|envelope| envelope.kind).map_err(|bad| (bad.code, bad.message));
         let expected = expected.map_err(|(code, message)| (code, message.to_owned()));
         assert_eq!(found, expected, "{headers:?}");

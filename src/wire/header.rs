@@ -36,6 +36,10 @@ pub const PRECHECK: &str = "clausum-precheck";
 pub const PEER_IP: &str = "clausum-peer-ip";
 /// The user agent of a browser's call, where the request names none.
 pub const PEER_AGENT: &str = "clausum-peer-agent";
+/// When the product signed a record of its own, in milliseconds since the epoch.
+pub const ISSUED: &str = "clausum-issued";
+/// The signature of a record of the product's own; the last of its headers.
+pub const SIGNATURE: &str = "clausum-signature";
 /// The answer's HTTP status.
 pub const STATUS: &str = "clausum-status";
 /// `true` on the repeat of a stored answer.

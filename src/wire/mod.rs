@@ -20,3 +20,4 @@ pub mod metadata;
 pub mod record;
 #[cfg(test)]
 mod samples;
+pub mod signature;

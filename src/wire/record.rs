@@ -45,6 +45,18 @@ impl Builder {
         Ok(Self { bytes, headers: 0 })
     }
 
+    /// A record like another, to which headers may be added.
+    ///
+    /// # Errors
+    /// As of [`Builder::new`] and [`Builder::header`]; there are none of a content that was built.
+    pub fn of(content: &Content<'_>) -> Result<Self, TooLarge> {
+        let mut record = Self::new(content.key, content.value)?;
+        for (name, value) in content.headers() {
+            record.header(name, value)?;
+        }
+        Ok(record)
+    }
+
     /// Adds a header behind those there are.
     ///
     /// # Errors

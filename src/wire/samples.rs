@@ -136,7 +136,7 @@ fn records_of_the_product_have_their_headers_as_ever() {
     for (begins, record, waits) in [("record", plain, false), ("record awaited", awaited, true)] {
         assert_eq!(hex(&record), line(&format!("{begins} of"), &hex(&record)), "{begins}");
         let content = Content::read(&record).unwrap();
-        let envelope = Envelope::read(&content).unwrap();
+        let envelope = Envelope::read(&content, true).unwrap();
         assert_eq!((content.key, content.value), (org.to_string().as_bytes(), Some(&body[..])));
         assert_eq!((envelope.kind, envelope.id, envelope.awaited), (RecordType::Maintenance, "id-1", waits));
     }

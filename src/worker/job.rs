@@ -37,7 +37,21 @@ pub enum Step {
     Done(JobDone),
 }
 
+impl JobDone {
+    /// Whether the partition's state was open for it.
+    #[must_use]
+    pub const fn is_of_state(&self) -> bool {
+        matches!(self, JobDone::Checkpoint(_) | JobDone::Restore(_))
+    }
+}
+
 impl Job {
+    /// Whether the partition's state is open for it.
+    #[must_use]
+    pub const fn is_of_state(&self) -> bool {
+        matches!(self, Job::Checkpoint(_) | Job::Restore(_))
+    }
+
     /// One step.
     #[must_use]
     pub fn step(self) -> Step {

@@ -13,6 +13,7 @@ use crate::shard::engine::{Engines, SHIPPED_VERSION};
 use crate::store::memory::{Folder, Folders};
 use crate::wire::envelope::{RecordType, product_record};
 use crate::wire::internal::{self, Genesis, OrganizationPut};
+use crate::wire::signature::Trust;
 use crate::worker::owner::{End, Owner, OwnerTurn};
 use crate::worker::status::{Phase, Status};
 use crate::worker::{Directory, Notes, Options, Parts, Replies};
@@ -58,6 +59,7 @@ struct Nobody;
 impl Directory for Nobody {
     fn opened(&self, _: Partition, _: Vec<DirectoryChange>) {}
     fn changed(&self, _: Partition, _: DirectoryChange) {}
+    fn closed(&self, _: Partition) {}
 }
 
 impl Notes for Nobody {
@@ -85,6 +87,7 @@ impl Local {
             stores: Arc::new(stores),
             archive: None,
             engines,
+            trust: Trust::Everyone,
             clock,
             replies: Arc::clone(&replies) as Arc<dyn Replies>,
             directory: Arc::new(Nobody),

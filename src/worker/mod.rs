@@ -31,6 +31,7 @@ use crate::log::Log;
 use crate::shard::effects::{DirectoryChange, Note, Reply};
 use crate::shard::engine::Engines;
 use crate::store::Stores;
+use crate::wire::signature::Trust;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub trait Directory: Send + Sync + Debug {
     fn opened(&self, partition: Partition, entries: Vec<DirectoryChange>);
     /// An entry changed.
     fn changed(&self, partition: Partition, change: DirectoryChange);
+    /// A partition was given up: what becomes of its entries is told elsewhere.
+    fn closed(&self, partition: Partition);
 }
 
 /// Who counts.
@@ -77,6 +80,8 @@ pub struct Parts {
     pub archive: Option<Arc<dyn Archive>>,
     /// Engine versions this binary runs.
     pub engines: Engines,
+    /// Who is believed in the log.
+    pub trust: Trust,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
     /// Waiting callers.

@@ -3,16 +3,20 @@
 
 use crate::base::hash::Digest256;
 use crate::base::id::OrgId;
+use crate::base::limits;
 use crate::base::position::{Offset, OutputRef, Topic, TopicPartition};
+use crate::base::time::Ms;
 use crate::log::{AppendError, Appended};
 use crate::shard::Shard;
 use crate::shard::core::Core;
+use crate::shard::decode::Home;
 use crate::shard::effects::DirectoryChange;
 use crate::state::key::{Kind, prefix};
 use crate::state::row::Row;
 use crate::store::Store;
 use crate::wire::envelope::{RecordType, product_record};
 use crate::wire::internal::{self, Announce};
+use crate::wire::signature::Trust;
 use crate::worker::ack::{Ack, Inbox};
 use crate::worker::checkpoint::Progress;
 use crate::worker::outbox::{Landed, Outbox};
@@ -31,6 +35,24 @@ const SCAN: usize = 1_024;
 const NEWEST: usize = 2;
 /// Looks of one opening at most. Each snapshot is fetched once, and a store is set aside once.
 const LOOKS: u32 = 64;
+
+/// An announcement on its way.
+#[derive(Debug)]
+pub(super) struct Announcing {
+    inbox: Arc<Inbox>,
+    nonce: String,
+    /// When it was made.
+    issued: Ms,
+    /// The state held at another's announcement.
+    held: Option<Box<Running>>,
+}
+
+impl Announcing {
+    /// The state held meanwhile, to be changed.
+    pub(super) fn held_mut(&mut self) -> Option<&mut Running> {
+        self.held.as_deref_mut()
+    }
+}
 
 /// A partition that is this owner's and is looking for what to begin from.
 #[derive(Debug)]
@@ -125,8 +147,11 @@ impl Owner {
                 .map_err(|error| Failure::Poison(error.to_string()))?;
         let inbox = Inbox::new(&self.parts.signal);
         let to = TopicPartition::new(Topic::Requests, self.partition);
+        let issued = self.parts.clock.now();
+        let record = self.parts.trust.sign(to, issued, record);
+        let record = record.map_err(|error| Failure::Poison(error.to_string()))?;
         match self.parts.log.append(to, vec![record], inbox.done(Ack::Announced)) {
-            Ok(()) => self.stage = Stage::Announcing { inbox, nonce, held },
+            Ok(()) => self.stage = Stage::Announcing(Box::new(Announcing { inbox, nonce, issued, held })),
             Err(AppendError::Closed(why)) => return Err(Failure::Log(why)),
             Err(_) => self.announce_later(held),
         }
@@ -141,25 +166,20 @@ impl Owner {
         };
     }
 
-    pub(super) fn announcing(
-        &mut self,
-        inbox: Arc<Inbox>,
-        nonce: String,
-        held: Option<Box<Running>>,
-    ) -> Result<OwnerTurn, Failure> {
-        let acks = inbox.take();
+    pub(super) fn announcing(&mut self, announcing: Box<Announcing>) -> Result<OwnerTurn, Failure> {
+        let acks = announcing.inbox.take();
         let announced = acks.into_iter().find_map(|ack| match ack {
             Ack::Announced(result) => Some(result),
             Ack::Outputs(..) => None,
         });
         match announced {
             None => {
-                self.stage = Stage::Announcing { inbox, nonce, held };
+                self.stage = Stage::Announcing(announcing);
                 return Ok(OwnerTurn::Idle(Duration::from_secs(1)));
             }
-            Some(Ok(appended)) => self.announced(&appended, nonce, inbox, held)?,
+            Some(Ok(appended)) => self.announced(&appended, *announcing)?,
             Some(Err(AppendError::Closed(why))) => return Err(Failure::Log(why)),
-            Some(Err(_)) => self.announce_later(held),
+            Some(Err(_)) => self.announce_later(announcing.held),
         }
         Ok(OwnerTurn::Busy)
     }
@@ -168,10 +188,15 @@ impl Owner {
     fn announced(
         &mut self,
         announced: &Appended,
-        nonce: String,
-        inbox: Arc<Inbox>,
-        held: Option<Box<Running>>,
+        Announcing { inbox, nonce, issued, held }: Announcing,
     ) -> Result<(), Failure> {
+        let off_ms = announced.timestamp.since(issued);
+        let is_signed = self.parts.trust != Trust::Everyone;
+        if is_signed && off_ms.unsigned_abs() > limits::SIGNED_WITHIN_MS.unsigned_abs() {
+            // To whoever reads it, it is a stranger's. One that waited long for its log is made anew.
+            let why = format!("the announcement was stamped {} s after it was made", off_ms / 1_000);
+            return Err(Failure::Poison(why));
+        }
         self.incarnation += u64::from(held.is_none());
         let mut restoring = Restoring {
             epoch: announced.first,
@@ -218,7 +243,7 @@ impl Owner {
             return Err(Failure::Poison("nothing that was found could be begun from".to_owned()));
         }
         restoring.here = None;
-        self.ask(restoring, Task::Local { set_aside: self.aside });
+        self.ask(restoring, Task::Local { set_aside: self.aside, trust: self.parts.trust.clone() });
         Ok(())
     }
 
@@ -360,8 +385,9 @@ impl Owner {
         let (now, wall) = (self.parts.clock.elapsed(), self.parts.clock.now());
         self.pace.opened(newest, (now, wall), &self.options);
         self.parts.directory.opened(self.partition, directory(&*store)?);
-        let partitions = self.parts.log.partitions();
-        let shard = Shard::new(self.partition, partitions, self.parts.engines.clone(), core);
+        let (partition, partitions) = (self.partition, self.parts.log.partitions());
+        let home = Home { partition, partitions, trust: self.parts.trust.clone() };
+        let shard = Shard::new(home, self.parts.engines.clone(), core);
         Ok(Box::new(Running {
             partition: self.partition,
             frozen_next: shard.core().next(),

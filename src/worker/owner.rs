@@ -2,10 +2,9 @@
 
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::store::StoreError;
-use crate::worker::ack::Inbox;
 use crate::worker::checkpoint::Written;
 use crate::worker::job::{Job, JobDone};
-use crate::worker::opening::Restoring;
+use crate::worker::opening::{Announcing, Restoring};
 use crate::worker::running::{Failure, Running};
 use crate::worker::snapshot::pace::Pace;
 use crate::worker::snapshot::take::{Of, Taking, TakingDone, Trouble};
@@ -48,8 +47,8 @@ pub struct Owner {
 pub(super) enum Stage {
     /// To be opened at this time.
     Waiting(Duration),
-    /// Announced, not yet acknowledged; perhaps with the state held at a foreign announcement.
-    Announcing { inbox: Arc<Inbox>, nonce: String, held: Option<Box<Running>> },
+    /// Announced, not yet acknowledged.
+    Announcing(Box<Announcing>),
     /// Announced; looking for what to begin from.
     Restoring(Box<Restoring>),
     /// Superseded; announces again at this time.
@@ -139,7 +138,7 @@ impl Owner {
                 let held = restoring.held_mut().and_then(|running| running.job.take());
                 held.map(Job::Checkpoint).or_else(|| restoring.take_job().map(Job::Restore))
             }
-            Stage::Waiting(_) | Stage::Announcing { .. } | Stage::Ended(_) => None,
+            Stage::Waiting(_) | Stage::Announcing(_) | Stage::Ended(_) => None,
         };
         job.or_else(|| self.snapshot.take().map(Job::Snapshot))
     }
@@ -160,12 +159,15 @@ impl Owner {
     fn checkpointed(&mut self, mut done: Written) -> Result<(), Failure> {
         let running = match &mut self.stage {
             Stage::Running(running) | Stage::Held(running, _) => running,
-            Stage::Announcing { held: Some(running), .. } => running,
+            Stage::Announcing(announcing) => match announcing.held_mut() {
+                Some(running) => running,
+                None => return Ok(()),
+            },
             Stage::Restoring(restoring) => match restoring.held_mut() {
                 Some(running) => running,
                 None => return Ok(()),
             },
-            Stage::Waiting(_) | Stage::Announcing { .. } | Stage::Ended(_) => return Ok(()),
+            Stage::Waiting(_) | Stage::Ended(_) => return Ok(()),
         };
         if running.incarnation != done.incarnation {
             return Ok(());
@@ -238,7 +240,7 @@ impl Owner {
         match &self.stage {
             Stage::Running(running) | Stage::Held(running, _) => Some(running),
             Stage::Restoring(restoring) => restoring.held(),
-            Stage::Waiting(_) | Stage::Announcing { .. } | Stage::Ended(_) => None,
+            Stage::Waiting(_) | Stage::Announcing(_) | Stage::Ended(_) => None,
         }
     }
 
@@ -248,7 +250,9 @@ impl Owner {
         let hurried = self.status.take_hurry();
         let stage = std::mem::replace(&mut self.stage, Stage::Waiting(now));
         let moved = match stage {
-            Stage::Waiting(_) | Stage::Held(..) | Stage::Restoring(_) if self.closing => {
+            Stage::Waiting(_) | Stage::Announcing(_) | Stage::Held(..) | Stage::Restoring(_)
+                if self.closing =>
+            {
                 self.stage = Stage::Ended(self.end());
                 Ok(OwnerTurn::Ended(self.end()))
             }
@@ -258,7 +262,7 @@ impl Owner {
             }
             Stage::Waiting(_) => self.announce(None),
             Stage::Held(running, _) => self.announce(Some(running)),
-            Stage::Announcing { inbox, nonce, held } => self.announcing(inbox, nonce, held),
+            Stage::Announcing(announcing) => self.announcing(announcing),
             Stage::Restoring(restoring) => self.restoring(restoring),
             Stage::Running(running) => self.run(running),
             Stage::Ended(end) => {

@@ -8,6 +8,7 @@ use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::log::{Bounds, Log, LogError, Reader};
 use crate::store::{Import, Store, StoreError, Stores};
 use crate::wire::manifest::{FileEntry, Manifest};
+use crate::wire::signature::Trust;
 use crate::worker::checkpoint::{Meta, VERSION};
 use crate::worker::outbox::Landed;
 use crate::worker::recover::{Archived, Local, look, tails};
@@ -32,7 +33,7 @@ pub struct Restore {
 #[derive(Debug)]
 pub(super) enum Task {
     /// Open the store here; or first set it aside.
-    Local { set_aside: bool },
+    Local { set_aside: bool, trust: Trust },
     /// Ask the archive, and read so many manifests.
     Archive { archive: Arc<dyn Archive>, depth: usize, cache: Cache },
     /// Read what the log holds of the outputs, and have a reader of the requests begin at an offset.
@@ -83,7 +84,9 @@ impl Restore {
     pub(super) fn step(self) -> Result<Self, Box<Restored>> {
         let Self { serial, partition, log, stores, task } = self;
         let outcome = match task {
-            Task::Local { set_aside } => Outcome::Local(here(&*stores, &*log, partition, set_aside)),
+            Task::Local { set_aside, trust } => {
+                Outcome::Local(here(&*stores, &*log, partition, (set_aside, &trust)))
+            }
             Task::Archive { archive, depth, mut cache } => {
                 Outcome::Archive(archived(&*archive, &*log, partition, depth, &mut cache), cache)
             }
@@ -110,7 +113,7 @@ fn here(
     stores: &dyn Stores,
     log: &dyn Log,
     partition: Partition,
-    set_aside: bool,
+    (set_aside, trust): (bool, &Trust),
 ) -> Result<Box<Here>, Failure> {
     if set_aside && let Some(place) = stores.set_aside(partition)? {
         tracing::error!(partition = partition.0, place, "a damaged state was set aside");
@@ -135,7 +138,7 @@ fn here(
     // Who has a checkpoint does not depend on the oldest records.
     let genesis = match &local {
         Local::Checkpoint(_) => None,
-        Local::Empty | Local::Damaged(_) | Local::Newer(_) => look::genesis(log, partition)?,
+        Local::Empty | Local::Damaged(_) | Local::Newer(_) => look::genesis(log, partition, trust)?,
     };
     Ok(Box::new(Here { store, local, bounds, genesis }))
 }

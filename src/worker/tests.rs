@@ -12,6 +12,7 @@ use crate::shard::engine::SHIPPED_VERSION;
 use crate::store::memory::{Folder, Folders};
 use crate::wire::envelope::{RecordType, product_record};
 use crate::wire::internal::{self, Genesis};
+use crate::wire::signature::Trust;
 use crate::worker::job::Job;
 use crate::worker::owner::Owner;
 use crate::worker::status::{Phase, Status};
@@ -31,6 +32,7 @@ impl Replies for Counted {
 impl Directory for Counted {
     fn opened(&self, _: Partition, _: Vec<DirectoryChange>) {}
     fn changed(&self, _: Partition, _: DirectoryChange) {}
+    fn closed(&self, _: Partition) {}
 }
 
 impl Notes for Counted {
@@ -76,6 +78,7 @@ impl Bench {
             stores: Arc::new(folders.clone()),
             archive: Some(Arc::new(archive.handle(1))),
             engines: Engines::shipped().unwrap(),
+            trust: Trust::Everyone,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             replies: Arc::clone(&counted) as Arc<dyn Replies>,
             directory: Arc::clone(&counted) as Arc<dyn Directory>,

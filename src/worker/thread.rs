@@ -6,7 +6,7 @@ use crate::base::signal::Signal;
 use crate::log::{Assignment, Membership, ReleaseSlot};
 use crate::worker::job::{Job, JobDone, Step};
 use crate::worker::owner::{End, Owner, OwnerTurn};
-use crate::worker::status::Status;
+use crate::worker::status::{Phase, Status};
 use crate::worker::{Options, Parts};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -74,6 +74,8 @@ impl Worker {
         let membership = parts.log.join(&parts.signal).map_err(|error| error.to_string())?;
         let statuses: Vec<(Partition, Arc<Status>)> =
             (0..parts.log.partitions()).map(|number| (Partition(number), Arc::default())).collect();
+        // Until the log says otherwise none is this worker's.
+        statuses.iter().for_each(|(_, status)| status.set_phase(Phase::Left));
         let (told, outcomes) = channel();
         let (stop, signal) = (Arc::new(AtomicBool::new(false)), Arc::clone(&parts.signal));
         let rounds = Arc::new(AtomicU64::new(0));
@@ -208,12 +210,23 @@ fn work(
     }
 }
 
+/// A partition that is owned, or was and is not given up yet.
+struct Owned {
+    owner: Owner,
+    /// Says so to those who wait for it.
+    release: Option<ReleaseSlot>,
+    /// Whether it is to be owned anew once it was given up: it came back before.
+    again: bool,
+    /// Jobs given away that have its state open.
+    under_way: u32,
+}
+
 struct Group {
     parts: Parts,
     options: Options,
     membership: Box<dyn Membership>,
     statuses: Vec<(Partition, Arc<Status>)>,
-    owners: Vec<(Owner, Option<ReleaseSlot>)>,
+    owners: Vec<Owned>,
     hands: Hands,
     outcomes: Receiver<Tagged<JobDone>>,
     stop: Arc<AtomicBool>,
@@ -227,15 +240,19 @@ impl Group {
             self.rounds.fetch_add(1, Ordering::Relaxed);
             self.follow_assignments();
             while let Ok((partition, done)) = self.outcomes.try_recv() {
-                if let Some((owner, _)) = self.owners.iter_mut().find(|(o, _)| o.partition() == partition) {
-                    owner.finished(done);
+                if let Some(owned) = self.owned(partition) {
+                    owned.under_way -= u32::from(done.is_of_state());
+                    owned.owner.finished(done);
                 }
             }
             let stopping = self.stop.load(Ordering::Acquire) || exit != Exit::Stopped;
             if stopping {
-                self.owners.iter_mut().for_each(|(owner, _)| owner.close());
+                self.owners.iter_mut().for_each(|owned| {
+                    owned.owner.close();
+                    owned.again = false;
+                });
             }
-            let wait = self.turn_all(&mut exit);
+            let wait = self.turn_all(&mut exit, stopping);
             if stopping && self.owners.is_empty() {
                 return exit;
             }
@@ -248,41 +265,56 @@ impl Group {
         }
     }
 
+    fn owned(&mut self, partition: Partition) -> Option<&mut Owned> {
+        self.owners.iter_mut().find(|owned| owned.owner.partition() == partition)
+    }
+
     fn follow_assignments(&mut self) {
         while let Some(change) = self.membership.poll() {
             match change {
-                Assignment::Gained(partition) => {
-                    let status = self.statuses.iter().find(|(of, _)| *of == partition);
-                    let status = status.map(|(_, status)| Arc::clone(status)).unwrap_or_default();
-                    let owner = Owner::new(self.parts.clone(), self.options.clone(), partition, status);
-                    self.owners.push((owner, None));
-                }
-                Assignment::Revoking(partition, slot) => {
-                    match self.owners.iter_mut().find(|(owner, _)| owner.partition() == partition) {
-                        Some((owner, release)) => {
-                            owner.close();
-                            *release = Some(slot);
-                        }
-                        None => drop(slot),
+                Assignment::Gained(partition) => match self.owned(partition) {
+                    // What it was before has to be given up first.
+                    Some(owned) => owned.again = true,
+                    None => self.own(partition),
+                },
+                Assignment::Revoking(partition, slot) => match self.owned(partition) {
+                    Some(owned) => {
+                        owned.owner.close();
+                        (owned.release, owned.again) = (Some(slot), false);
                     }
-                }
+                    None => drop(slot),
+                },
+                // What it still writes are duplicates, and its last checkpoint is worth having.
                 Assignment::Lost(partition) => {
-                    self.owners.retain(|(owner, _)| owner.partition() != partition)
+                    if let Some(owned) = self.owned(partition) {
+                        owned.owner.close();
+                        owned.again = false;
+                    }
                 }
             }
         }
     }
 
+    fn own(&mut self, partition: Partition) {
+        let status = self.statuses.iter().find(|(of, _)| *of == partition);
+        let status = status.map(|(_, status)| Arc::clone(status)).unwrap_or_default();
+        let owner = Owner::new(self.parts.clone(), self.options.clone(), partition, status);
+        self.owners.push(Owned { owner, release: None, again: false, under_way: 0 });
+    }
+
     /// Turns every owner once. Tells how long nothing will be to do, or nothing if there is more now.
-    fn turn_all(&mut self, exit: &mut Exit) -> Option<Duration> {
+    fn turn_all(&mut self, exit: &mut Exit, stopping: bool) -> Option<Duration> {
         let mut wait = Some(Duration::from_secs(1));
-        let hands = &self.hands;
-        self.owners.retain_mut(|(owner, _)| {
+        let (hands, directory) = (&self.hands, &self.parts.directory);
+        let mut again = Vec::new();
+        self.owners.retain_mut(|owned| {
+            let owner = &mut owned.owner;
             let turn = catch_unwind(AssertUnwindSafe(|| owner.turn())).unwrap_or_else(|_| {
                 owner.panicked();
                 OwnerTurn::Busy
             });
             while let Some(job) = owner.take_job() {
+                owned.under_way += u32::from(job.is_of_state());
                 if !hands.give(owner.partition(), job) {
                     owner.panicked();
                 }
@@ -290,7 +322,12 @@ impl Group {
             match turn {
                 OwnerTurn::Busy => wait = None,
                 OwnerTurn::Idle(idle) => wait = wait.map(|wait| wait.min(idle)),
+                // Whoever has the partition next in this process finds its state closed.
+                OwnerTurn::Ended(End::Left) if owned.under_way > 0 && !stopping => {}
                 OwnerTurn::Ended(end) => {
+                    owner.status().set_phase(Phase::Left);
+                    directory.closed(owner.partition());
+                    again.extend(Some(owner.partition()).filter(|_| owned.again));
                     match end {
                         End::Left => {}
                         End::Engine(version) => {
@@ -303,6 +340,10 @@ impl Group {
             }
             true
         });
+        if !again.is_empty() {
+            again.into_iter().for_each(|partition| self.own(partition));
+            return None;
+        }
         wait
     }
 }

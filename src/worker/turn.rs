@@ -7,7 +7,7 @@ use crate::shard::decode::Planned;
 use crate::shard::effects::Effects;
 use crate::shard::{Stepped, Stop};
 use crate::state::key::Key;
-use crate::state::working::Frozen;
+use crate::state::working::{Frozen, Missing};
 use crate::wire::header;
 use crate::worker::ack::Ack;
 use crate::worker::checkpoint::{Awaiting, Meta, Progress, Writing, Written};
@@ -92,9 +92,19 @@ impl Running {
         let mut applied = 0;
         let mut halted = None;
         for record in &planned {
-            if self.is_foreign(record) {
-                halted = Some(Turned::Superseded);
-                break;
+            match self.is_foreign(record) {
+                Ok(false) => {}
+                Ok(true) => {
+                    halted = Some(Turned::Superseded);
+                    break;
+                }
+                Err(Missing::Unread(key)) => {
+                    self.wanted = Some(key);
+                    break;
+                }
+                Err(Missing::Broken(key)) => {
+                    return Err(Failure::Poison(format!("row {key:?} is of another kind")));
+                }
             }
             match self.shard.step(record, effects)? {
                 Stepped::Applied => {
@@ -118,9 +128,11 @@ impl Running {
         Ok((applied, halted))
     }
 
-    /// An announcement behind this owner's own, made by another.
-    fn is_foreign(&self, record: &Planned<'_>) -> bool {
-        record.offset > self.epoch && record.announcement().is_some_and(|nonce| nonce != self.nonce)
+    /// An announcement behind this owner's own, made by another. A copy of one takes nothing from anybody.
+    fn is_foreign(&self, record: &Planned<'_>) -> Result<bool, Missing> {
+        let is_news = record.offset > self.epoch;
+        let is_other = record.announcement().is_some_and(|nonce| nonce != self.nonce);
+        Ok(is_news && is_other && !self.shard.is_copy(record)?)
     }
 
     /// Reads the rows the batch wants, round by round: a head names its pages, an entry its decision.

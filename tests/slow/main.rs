@@ -11,6 +11,8 @@
 )]
 
 mod backup;
+#[cfg(feature = "kafka")]
+mod broker;
 mod bucket;
 mod crowd;
 mod damage;
@@ -29,3 +31,5 @@ mod service;
 mod shard;
 mod shared;
 mod snapshots;
+#[cfg(feature = "kafka")]
+mod topics;

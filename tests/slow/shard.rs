@@ -7,12 +7,13 @@ use clausum::base::position::{Offset, Partition};
 use clausum::base::time::Ms;
 use clausum::policy::Catalogue;
 use clausum::shard::core::{Core, GenesisMark};
-use clausum::shard::decode::Planned;
+use clausum::shard::decode::{Home, Planned};
 use clausum::shard::effects::Effects;
 use clausum::shard::engine::{Engine, Engines};
 use clausum::shard::{Shard, Stepped, Stop};
 use clausum::wire::envelope::RecordType;
 use clausum::wire::record::Content;
+use clausum::wire::signature::Trust;
 use clausum::worker::Options;
 use clausum::worker::local::Local;
 use serde_json::{Value, json};
@@ -150,9 +151,10 @@ fn a_binary_without_the_engine_in_force_applies_nothing() {
         engine: 2,
         ..Core::default()
     };
-    let mut shard = Shard::new(Partition(0), 1, Engines::of(engines), core.clone());
+    let home = Home { partition: Partition(0), partitions: 1, trust: Trust::Everyone };
+    let mut shard = Shard::new(home.clone(), Engines::of(engines), core.clone());
     let record = data::assess("1", "{}");
-    let planned = Planned::decode(Offset(9), Ms(NOON), &record, Partition(0), 1);
+    let planned = Planned::decode(Offset(9), Ms(NOON), &record, &home);
     let mut effects = Effects::default();
     assert_eq!(shard.step(&planned, &mut effects), Ok(Stepped::Stop(Stop::Engine(2))));
     assert_eq!((shard.core(), effects.outputs.len()), (&core, 0));

@@ -22,6 +22,7 @@ use clausum::store::rocks::{Options as StoreOptions, Resources, RocksStores};
 use clausum::store::{Import, Store, StoreError, Stores};
 use clausum::wire::chain::{ChainReader, Link, Taken};
 use clausum::wire::record::Content;
+use clausum::wire::signature::Trust;
 use clausum::worker::checkpoint::Meta;
 use clausum::worker::job::Job;
 use clausum::worker::owner::{Owner, OwnerTurn};
@@ -191,6 +192,7 @@ impl World {
             stores: Arc::new(Watched { stores, open: Arc::clone(&store) }),
             archive: None,
             engines,
+            trust: Trust::Everyone,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             replies: Arc::new(Nobody),
             directory: Arc::new(Nobody),

@@ -1,7 +1,7 @@
 //! How a row is named by a person. Most keys are keyed hashes of what callers wrote, so what was written is
 //! read as a request would be and hashed with the organization's key.
 
-use crate::base::hash::Digest256;
+use crate::base::hash::{Digest256, Hash128};
 use crate::base::position::Offset;
 use crate::cli::ending::Ending;
 use crate::domain::access::Organization;
@@ -109,6 +109,12 @@ impl Arguments {
             Kind::ActivePack => Key::ActivePack(org.id, self.flow),
             Kind::Lists => Key::Lists(org.id),
             Kind::Installation => Key::Installation,
+            Kind::Signature => {
+                let id = self.id.as_ref().ok_or_else(|| missing("--id"))?;
+                let twice = Digest256::from_hex(&format!("{id}{id}"));
+                let mark = twice.map(|twice| Hash128::first_of(&twice));
+                Key::Signature(mark.ok_or_else(|| Ending::usage(&"--id must be 32 hexadecimal digits"))?)
+            }
             Kind::ApiKey | Kind::Pack => {
                 // A key begins with its kind and its organization.
                 let prefix = [&[kind as u8][..], org.id.as_bytes()].concat();

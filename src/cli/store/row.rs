@@ -26,6 +26,7 @@ pub(super) fn key(key: &Key) -> Value {
     let more = match key {
         Key::Organization(_) | Key::Lists(_) | Key::Installation => json!({}),
         Key::ApiKey(_, digest) => json!({"digest": digest.to_string()}),
+        Key::Signature(mark) => json!({"mark": mark.to_string()}),
         Key::Settings(_, flow) | Key::ActivePack(_, flow) => json!({"flow": flow.text()}),
         Key::Pack(_, digest) => json!({"sha256": digest.to_string()}),
         Key::Idempotency(_, scope, hash) => json!({"scope": scope.text(), "hash": hash.to_string()}),
@@ -55,6 +56,7 @@ pub(super) fn row(row: &Row) -> Value {
         Row::Pack(document) => json!({"document": document}),
         Row::Lists(ListsRow { digest, lists }) => json!({"digest": digest.to_string(), "lists": lists}),
         Row::Installation(row) => json!({"maintenance_since": row.maintenance.map(|at| at.to_string())}),
+        Row::Signature(row) => json!({"applied_at": row.applied_at.to_string()}),
         Row::Idempotency(IdempotencyRow { request, session, attempt, decided_at }) => {
             json!({"request_hash": request.to_string(), "session_hash": session.to_string(), "attempt": attempt,
                 "decided_at": decided_at.to_string()})

@@ -6,6 +6,7 @@ use crate::base::time::Ms;
 use crate::domain::access::Permission;
 use crate::gateway::answer::Refused;
 use crate::gateway::auth::{Need, admit, presented};
+use crate::wire::signature::Trust;
 use http::{HeaderMap, Uri};
 
 async fn check(site: &Site, headers: &[(&str, &str)], query: &str, expected: (u16, &str)) -> Answer {
@@ -107,6 +108,7 @@ async fn a_route_may_be_closed_to_checkout_keys() {
     let parts = Parts {
         log: Arc::new(site.log.handle(GATEWAY)),
         clock,
+        trust: Trust::Everyone,
         partitions: Partitions::seen_by(|_| None),
         callers: Arc::clone(&site.callers),
         directory: Arc::clone(&site.directory),

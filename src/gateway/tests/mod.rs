@@ -26,6 +26,7 @@ use crate::shard::effects::{DirectoryChange, Reply};
 use crate::telemetry::Telemetry;
 use crate::wire::envelope::Envelope;
 use crate::wire::record::Content;
+use crate::wire::signature::Trust;
 use crate::worker::status::Phase;
 use crate::worker::{Directory as _, Replies};
 use bytes::Bytes;
@@ -134,6 +135,7 @@ impl Site {
         let parts = Parts {
             log: Arc::new(log.handle(GATEWAY)),
             clock,
+            trust: Trust::Everyone,
             partitions: Partitions::seen_by(plan.seen),
             callers: Arc::clone(&callers),
             directory: Arc::clone(&directory),
@@ -342,7 +344,7 @@ fn shard(log: &MemoryLog, callers: Arc<Callers>, decide: Decide) -> Arc<Shard> {
 
 pub(super) fn answer(partition: Partition, stored: &Stored, decide: Decide) -> Option<Reply> {
     let content = Content::read(&stored.content).unwrap();
-    let envelope = Envelope::read(&content).unwrap();
+    let envelope = Envelope::read(&content, true).unwrap();
     let (status, body, replayed) = decide(stored).filter(|_| envelope.awaited)?;
     let position = Position { partition, offset: stored.offset };
     Some(Reply { id: envelope.id.to_owned(), status, body: body.into(), replayed, position })

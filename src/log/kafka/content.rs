@@ -144,7 +144,7 @@ mod tests {
         assert!(bytes.len() <= limits::RECORD_BYTES);
         let content = Content::read(&bytes).unwrap();
         assert_eq!((content.key, content.value.unwrap().len()), (&b"key"[..], CUT_VALUE_BYTES));
-        assert!(Envelope::read(&content).is_ok(), "the value is wrong, not the envelope");
+        assert!(Envelope::read(&content, false).is_ok(), "the value is wrong, not the envelope");
         // The largest that fits is kept whole.
         let value = &value[..limits::RECORD_BYTES - 3];
         assert_eq!(Content::read(&of(b"key", Some(value), &[])).unwrap().value, Some(value));
@@ -156,7 +156,7 @@ mod tests {
             let mut headers = GOOD.to_vec();
             headers.extend(vec![("x", &b"y"[..]); extra]);
             let bytes = of(b"key", Some(b"{}"), &headers);
-            let read = Envelope::read(&Content::read(&bytes).unwrap());
+            let read = Envelope::read(&Content::read(&bytes).unwrap(), false);
             assert_eq!(
                 read.as_ref().map_err(|bad| bad.code).err(),
                 (!is_good).then_some(DeadCode::BadEnvelope)
@@ -166,7 +166,7 @@ mod tests {
         let bytes = of(b"key", Some(b"{}"), &[GOOD[0], ("x", &long), GOOD[1]]);
         let content = Content::read(&bytes).unwrap();
         assert_eq!(content.headers().collect::<Vec<_>>(), [(HEADERS_CUT, &b"3"[..]), GOOD[0]]);
-        assert_eq!(Envelope::read(&content).unwrap_err().code, DeadCode::BadEnvelope);
+        assert_eq!(Envelope::read(&content, false).unwrap_err().code, DeadCode::BadEnvelope);
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
         let mut headers = GOOD.to_vec();
         headers.push((HEADERS_CUT, b"9"));
         let bytes = of(b"key", Some(b"{}"), &headers);
-        assert!(Envelope::read(&Content::read(&bytes).unwrap()).is_ok());
+        assert!(Envelope::read(&Content::read(&bytes).unwrap(), false).is_ok());
         assert_eq!(Content::read(&bytes).unwrap().header("x-clausum-headers-cut"), Some(&b"9"[..]));
     }
 

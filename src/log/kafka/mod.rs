@@ -14,7 +14,8 @@ mod read;
 mod settings;
 #[cfg(test)]
 pub(in crate::log) mod tests;
-mod topics;
+pub mod topics;
+mod view;
 
 use crate::base::position::{Offset, Topic, TopicPartition};
 use crate::base::signal::Signal;
@@ -30,6 +31,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+pub use view::View;
 
 /// How the log is reached and used.
 #[derive(Debug, Clone)]
@@ -68,7 +70,13 @@ impl Options {
     /// What a topic is called in the cluster.
     #[must_use]
     pub fn topic(&self, topic: Topic) -> String {
-        format!("{}{topic}", self.prefix)
+        self.named(topic.name())
+    }
+
+    /// What a topic of this name is called in the cluster.
+    #[must_use]
+    pub fn named(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
     }
 
     fn answer(&self) -> Duration {
@@ -99,13 +107,12 @@ impl KafkaLog {
     ///
     /// # Errors
     /// A property that may not be set or is none, no broker answers, a topic is missing, the topics differ in
-    /// their number of partitions, or the broker does not stamp their records.
+    /// their number of partitions, or one has a setting without which there is no log.
     pub fn open(options: Options) -> Result<Self, LogError> {
         settings::check(&options)?;
         let options = Arc::new(options);
         let asker = Arc::new(Asker::new(&options)?);
-        let partitions = topics::partitions(&asker, &options)?;
-        topics::check_stamps(&options)?;
+        let partitions = topics::open(&asker, &options)?;
         let appender = Appender::start(&options, Arc::clone(&asker))?;
         Ok(Self { options, partitions, asker, appender, watchers: Arc::default() })
     }

@@ -14,6 +14,7 @@ use crate::node::serve::Failure;
 use crate::shard::effects::Reply;
 use crate::wire::admin::{Answer, BackupShown, Command, Fault, Progress};
 use crate::wire::envelope::{RecordType, awaited_record};
+use crate::wire::signature::Trust;
 use crate::worker::status::{Phase, Status};
 use std::fmt;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub(in crate::node) struct Parts {
     /// Wakes the worker.
     pub(in crate::node) signal: Arc<Signal>,
     pub(in crate::node) key: InstallationKey,
+    /// How records are signed for the log.
+    pub(in crate::node) trust: Trust,
     pub(in crate::node) base_url: String,
     pub(in crate::node) backup: Backup,
     /// Why `/health/readyz` says that the server is not ready; none while it is.
@@ -84,6 +87,13 @@ impl Trouble {
 
 pub(super) fn fault(field: &str, code: &str, message: impl Into<String>) -> Fault {
     Fault { field: field.to_owned(), code: code.to_owned(), message: message.into() }
+}
+
+/// Bytes that nobody can guess.
+pub(super) fn random<const N: usize>(clock: &dyn Clock) -> Result<[u8; N], Trouble> {
+    let mut bytes = [0; N];
+    clock.entropy(&mut bytes).map_err(|error| Trouble::failed(&error))?;
+    Ok(bytes)
 }
 
 impl Desk {
@@ -172,9 +182,7 @@ impl Desk {
 
     /// Random bytes.
     pub(super) fn random<const N: usize>(&self) -> Result<[u8; N], Trouble> {
-        let mut bytes = [0; N];
-        self.parts.clock.entropy(&mut bytes).map_err(|error| Trouble::failed(&error))?;
-        Ok(bytes)
+        random(&*self.parts.clock)
     }
 
     /// Appends records of one organization, one behind the other, and waits until their shard has answered
@@ -186,11 +194,13 @@ impl Desk {
     ) -> Result<Vec<Reply>, Trouble> {
         let home = self.parts.roster.home(org);
         self.unless_idle(home)?;
+        let to = TopicPartition::new(Topic::Requests, home);
         let mut expected = Vec::with_capacity(records.len());
         let mut contents = Vec::with_capacity(records.len());
         for (kind, body) in records {
             let one = self.parts.answers.expect();
             let content = awaited_record(org, kind, &body, &one.id);
+            let content = content.and_then(|content| self.parts.trust.sign(to, self.now(), content));
             contents.push(content.map_err(|error| Trouble::failed(&error))?);
             expected.push(one);
         }
@@ -201,7 +211,6 @@ impl Desk {
                 ids.iter().for_each(|id| answers.tell(id, Err(error.clone())));
             }
         };
-        let to = TopicPartition::new(Topic::Requests, home);
         let handed = self.parts.log.append(to, contents, Box::new(done));
         handed.map_err(|error| Trouble::Failed(format!("nothing was written: {error}")))?;
         match timeout(WITHIN, all(expected)).await {

@@ -17,6 +17,10 @@ mod socket;
 mod tests;
 
 pub use client::{AskError, ask, is_served};
+#[cfg(feature = "kafka")]
+pub(super) use desk::Trouble;
 pub(super) use desk::{Backup, Desk, Parts};
+#[cfg(feature = "kafka")]
+pub(super) use organizations::found;
 pub(super) use replies::Answers;
 pub(super) use socket::Socket;

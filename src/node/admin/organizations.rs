@@ -1,11 +1,13 @@
 //! Organizations: made with a key of each type, so that their people can begin at once.
 
+use crate::base::clock::Clock;
 use crate::base::hash::{EntityKey, hmac_sha256};
 use crate::base::id::OrgId;
 use crate::base::keycode;
 use crate::domain::access::{KeyType, Locale, Organization, OrganizationKind};
-use crate::node::admin::desk::{Desk, Trouble, accepted, fault};
+use crate::node::admin::desk::{Desk, Trouble, accepted, fault, random};
 use crate::node::bootstrap::first_key;
+use crate::node::installation::InstallationKey;
 use crate::wire::admin::{Answer, Fault, NewOrganization, OrganizationShown};
 use crate::wire::bootstrap::{Bootstrap, Keys};
 use crate::wire::envelope::RecordType;
@@ -16,41 +18,59 @@ use crate::wire::json::Text;
 pub(super) const NO_ORGANIZATION: &str =
     "there is no organization with that id; `clausum orgs list` shows all";
 
+/// An organization that is to be made: its records, and what its people are told.
+pub(in crate::node) struct Founded {
+    pub(in crate::node) id: OrgId,
+    pub(in crate::node) records: Vec<(RecordType, Vec<u8>)>,
+    pub(in crate::node) bootstrap: Bootstrap,
+}
+
+/// Draws an organization and a key of each type, without limits, as a first start does.
+pub(in crate::node) fn found(
+    new: NewOrganization,
+    installation: &InstallationKey,
+    clock: &dyn Clock,
+    base_url: &str,
+) -> Result<Founded, Trouble> {
+    let (name, kind, locale) = checked(new)?;
+    let id = OrgId::from_random(random(clock)?);
+    let organization = Organization {
+        id,
+        profile_id: OrgId::from_random(random(clock)?),
+        name,
+        kind,
+        locale,
+        entity_key: EntityKey::from_bytes(installation.derive(&format!("entity key {id}"))),
+        allow_publishable_assess: true,
+    };
+    let mut records = vec![(RecordType::Organization, internal::write(&OrganizationPut::of(&organization)))];
+    let mut texts = Vec::new();
+    for kind in KeyType::ALL {
+        let text = keycode::render(kind.prefix(), &random(clock)?);
+        let digest = hmac_sha256(installation.bytes(), &[text.as_bytes()]);
+        let key = first_key(kind, &text, digest, clock.now());
+        records.push((RecordType::ApiKey, internal::write(&ApiKeyPut::of(&key))));
+        texts.push(text);
+    }
+    let mut texts = texts.into_iter();
+    let mut next = || texts.next().unwrap_or_default();
+    let bootstrap = Bootstrap {
+        base_url: base_url.to_owned(),
+        organization_id: id.to_string(),
+        profile_id: organization.profile_id.to_string(),
+        keys: Keys { server: next(), checkout: next(), ingest: next() },
+        sign_in_link: None,
+    };
+    Ok(Founded { id, records, bootstrap })
+}
+
 impl Desk {
-    /// Makes an organization and a key of each type, without limits, as a first start does.
+    /// Makes an organization and a key of each type.
     pub(super) async fn create_organization(&self, new: NewOrganization) -> Result<Answer, Trouble> {
         let parts = &self.parts;
-        let (name, kind, locale) = checked(new)?;
-        let id = OrgId::from_random(self.random()?);
-        let organization = Organization {
-            id,
-            profile_id: OrgId::from_random(self.random()?),
-            name,
-            kind,
-            locale,
-            entity_key: EntityKey::from_bytes(parts.key.derive(&format!("entity key {id}"))),
-            allow_publishable_assess: true,
-        };
-        let mut records =
-            vec![(RecordType::Organization, internal::write(&OrganizationPut::of(&organization)))];
-        let mut texts = Vec::new();
-        for kind in KeyType::ALL {
-            let text = keycode::render(kind.prefix(), &self.random()?);
-            let digest = hmac_sha256(parts.key.bytes(), &[text.as_bytes()]);
-            let key = first_key(kind, &text, digest, self.now());
-            records.push((RecordType::ApiKey, internal::write(&ApiKeyPut::of(&key))));
-            texts.push(text);
-        }
-        accepted(self.write(id, records).await?)?;
-        let mut texts = texts.into_iter();
-        let mut next = || texts.next().unwrap_or_default();
-        Ok(Answer::Organization(Bootstrap {
-            base_url: parts.base_url.clone(),
-            organization_id: id.to_string(),
-            profile_id: organization.profile_id.to_string(),
-            keys: Keys { server: next(), checkout: next(), ingest: next() },
-            sign_in_link: None,
-        }))
+        let founded = found(new, &parts.key, &*parts.clock, &parts.base_url)?;
+        accepted(self.write(founded.id, founded.records).await?)?;
+        Ok(Answer::Organization(founded.bootstrap))
     }
 
     /// Every organization.

@@ -17,6 +17,7 @@ use crate::node::roster::Roster;
 use crate::node::serve::Failure;
 use crate::shard::effects::{DirectoryChange, Reply};
 use crate::wire::admin::{self, Answer, BackupShown, BackupTo, Command, Nothing, OfOrganization};
+use crate::wire::signature::Trust;
 use crate::worker::status::Status;
 use crate::worker::{Directory, Replies};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -46,6 +47,7 @@ struct Nobody;
 impl Directory for Nobody {
     fn opened(&self, _: Partition, _: Vec<DirectoryChange>) {}
     fn changed(&self, _: Partition, _: DirectoryChange) {}
+    fn closed(&self, _: Partition) {}
 }
 
 /// A backup of two files, or none where there is one already.
@@ -66,6 +68,7 @@ fn desk(data: &Data) -> Arc<Desk> {
     let roster = Roster::new(Arc::new(Nobody), 1);
     Arc::new(Desk::new(Parts {
         log: Arc::new(log),
+        trust: Trust::Everyone,
         key: installation::open(data, &*clock).unwrap(),
         clock,
         roster: Arc::new(roster),

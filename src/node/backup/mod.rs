@@ -69,7 +69,7 @@ pub fn stopped(
     }
     let ground = Ground::lay(config, clock, variables)?;
     let copied = copy(&ground, &**clock, to, tell);
-    ground.log.close();
+    ground.ledger.close();
     copied
 }
 
@@ -80,7 +80,11 @@ pub(super) fn copy(
     to: &str,
     tell: Tell<'_>,
 ) -> Result<BackupShown, Failure> {
-    let (data, key, log) = (&ground.data, &ground.key, &*ground.log);
+    let Some(log) = ground.ledger.embedded() else {
+        let why = "the log is on Kafka, which keeps and copies it; what workers keep beside it is made again from it";
+        return Err(Failure::Input(why.to_owned()));
+    };
+    let (data, key) = (&ground.data, &ground.key);
     let source = Source { data, key, log, archive: &*ground.archive, clock };
     let target = ObjectArchive::open(to, &ground.variables).map_err(|error| of_archive(&error))?;
     if let Some(folder) = target.folder() {

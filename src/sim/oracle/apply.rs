@@ -1,13 +1,15 @@
 //! One record after the other, the naive way: what the contract's sections 7, 8 and 18 say of it.
 
 use super::model::{Model, OrganizationModel, Request, What};
-use super::record::Plain;
+use super::record::{Letter, Plain};
 use super::request::{self, Unread};
 use super::signals::{OwnPack, Settings};
 use crate::base::limits;
 use crate::base::murmur2::partition_of;
-use crate::base::position::Topic;
+use crate::base::position::{Partition, Topic, TopicPartition};
 use crate::log::Stored;
+use crate::wire::record::Content;
+use crate::wire::signature::Origin;
 use serde_json::Value;
 
 /// How a record that is no decision ends.
@@ -25,7 +27,11 @@ const INVALID: End = End::Rejected(400, "VALIDATION_ERROR", None);
 impl Model {
     /// Takes in the next durable record.
     pub(in crate::sim) fn apply(&mut self, record: &Stored) {
+        self.clock = self.clock.max(record.timestamp.0);
+        let is_own = self.is_own(record);
         let plain = Plain::read(&record.content);
+        let signature = plain.as_ref().and_then(|plain| plain.signature().filter(|_| is_own));
+        let plain = plain.map(|plain| if is_own { plain } else { plain.without_reserved() });
         let letter = plain.as_ref().map(Plain::letter);
         let request = Request {
             offset: record.offset.0,
@@ -35,17 +41,38 @@ impl Model {
             letter: letter.clone().and_then(Result::ok),
         };
         self.requests.insert(request.offset, request.letter.clone());
-        if let Some(nonce) = nonce(&request) {
+        let is_copy = self.remembers(request.letter.as_ref(), signature);
+        if let Some(nonce) = nonce(&request).filter(|_| is_own && !is_copy) {
             self.announced.push((request.offset, nonce));
         }
-        self.clock = self.clock.max(request.timestamp);
         let end = match letter {
             None | Some(Err(_)) if !self.genesis => End::Dead("bad_envelope"),
             None => End::Dead("bad_envelope"),
             Some(Err(code)) => End::Dead(code),
+            Some(Ok(letter)) if self.genesis && is_internal(&letter) && (!is_own || is_copy) => {
+                End::Dead("reserved_type")
+            }
+            Some(Ok(_)) if !self.genesis && (!is_own || is_copy) => End::Dead("bad_envelope"),
             Some(Ok(letter)) => self.run(&letter.kind, &request),
         };
         self.conclude(&request, end);
+    }
+
+    /// Whether the product wrote the record, or nobody else writes to the log.
+    fn is_own(&self, record: &Stored) -> bool {
+        let of = TopicPartition::new(Topic::Requests, Partition(self.partition));
+        let content = Content::read(&record.content).ok();
+        let origin = content
+            .zip(self.trust.as_ref())
+            .map(|(content, trust)| trust.origin(of, record.timestamp, &content));
+        !matches!(origin, Some(Origin::Foreign(_)))
+    }
+
+    /// Whether a signature was taken in before, on a record of the product's own types; it is from now on.
+    fn remembers(&mut self, letter: Option<&Letter>, signature: Option<Vec<u8>>) -> bool {
+        let Some(signature) = signature.filter(|_| letter.is_some_and(is_internal)) else { return false };
+        let at = self.signatures.insert(signature, self.clock);
+        at.is_some_and(|at| at + limits::SIGNATURE_MS > self.clock)
     }
 
     fn conclude(&mut self, request: &Request, end: End) {
@@ -240,6 +267,10 @@ impl OrganizationModel {
         }
         End::Silent
     }
+}
+
+fn is_internal(letter: &Letter) -> bool {
+    letter.kind.starts_with("clausum.internal.")
 }
 
 fn nonce(request: &Request) -> Option<String> {

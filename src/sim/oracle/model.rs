@@ -8,6 +8,7 @@ use crate::base::position::{OutputRef, Topic};
 use crate::sim::keeping::Keeping;
 use crate::sim::profile::Profile;
 use crate::state::retention::Retention;
+use crate::wire::signature::Trust;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One partition.
@@ -16,6 +17,9 @@ pub(in crate::sim) struct Model {
     pub(super) partition: u16,
     pub(super) partitions: u16,
     pub(super) keeping: Keeping,
+    pub(super) trust: Option<Trust>,
+    /// The clock at which each signature was last taken in.
+    pub(super) signatures: BTreeMap<Vec<u8>, i64>,
     pub(super) genesis: bool,
     pub(super) engine: u32,
     pub(super) clock: i64,
@@ -131,7 +135,8 @@ pub(super) const DECISIONS: [&str; 4] = ["approve", "review", "challenge", "decl
 impl Model {
     pub(in crate::sim) fn new(partition: u16, profile: &Profile) -> Self {
         let (partitions, keeping) = (profile.partitions, profile.keeping);
-        Self { partition, partitions, keeping, ..Self::default() }
+        let trust = Some(profile.trust.clone());
+        Self { partition, partitions, keeping, trust, ..Self::default() }
     }
 
     /// The engine version in force.

@@ -47,6 +47,17 @@ impl Plain {
         serde_json::from_slice(self.value.as_deref()?).ok()
     }
 
+    /// The signature, where there is one behind all else.
+    pub(super) fn signature(&self) -> Option<Vec<u8>> {
+        self.headers.last().filter(|(name, _)| name == "clausum-signature").map(|(_, value)| value.clone())
+    }
+
+    /// Without the headers of the product's own.
+    pub(super) fn without_reserved(mut self) -> Self {
+        self.headers.retain(|(name, _)| !name.starts_with("clausum-"));
+        self
+    }
+
     /// Without the one header that may differ when it is written again.
     pub(in crate::sim) fn but_epoch(mut self) -> Self {
         self.headers.retain(|(name, _)| name != "clausum-epoch");

@@ -5,6 +5,7 @@ mod bad;
 mod bodies;
 pub(super) mod commands;
 pub(super) mod packs;
+mod signing;
 
 use super::chance::Chance;
 use super::profile::Profile;
@@ -18,6 +19,7 @@ use crate::wire::record::Builder;
 use bodies::People;
 use bytes::Bytes;
 use serde_json::Value;
+use std::collections::VecDeque;
 
 /// Requests kept to be repeated.
 const MEMORY: usize = 60;
@@ -30,6 +32,8 @@ pub(super) struct Traffic {
     pub(super) organizations: Vec<Member>,
     next_id: u64,
     sent: Vec<Sent>,
+    /// Records that were signed, for strangers to copy.
+    signed: VecDeque<Shipment>,
 }
 
 /// An organization of the world.
@@ -77,7 +81,14 @@ impl Traffic {
             Member { id, home, people: People::draw(&mut chance) }
         });
         let organizations = organizations.collect();
-        Self { chance, profile: profile.clone(), organizations, next_id: 0, sent: Vec::new() }
+        Self {
+            chance,
+            profile: profile.clone(),
+            organizations,
+            next_id: 0,
+            sent: Vec::new(),
+            signed: VecDeque::new(),
+        }
     }
 
     fn id(&mut self) -> String {

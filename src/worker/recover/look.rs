@@ -8,6 +8,7 @@ use crate::log::{Bounds, Contents, LogError, PollLimit, Stored, read_before};
 use crate::wire::envelope::{Envelope, RecordType};
 use crate::wire::internal::{self, Genesis};
 use crate::wire::record::Content;
+use crate::wire::signature::{Origin, Trust};
 use crate::worker::checkpoint::Meta;
 
 /// What the requests topic holds.
@@ -15,12 +16,25 @@ pub(in crate::worker) fn bounds(log: &dyn Contents, partition: Partition) -> Res
     log.bounds(TopicPartition::new(Topic::Requests, partition))
 }
 
-/// The genesis, if it is near the start of what the requests topic holds.
+/// The genesis, if it is near the start of what the requests topic holds: where it stands, and the digest of its
+/// body.
 pub(in crate::worker) fn genesis(
     log: &dyn Contents,
     partition: Partition,
+    trust: &Trust,
 ) -> Result<Option<(Offset, Digest256)>, LogError> {
-    find_genesis(log, TopicPartition::new(Topic::Requests, partition), bounds(log, partition)?)
+    let of = TopicPartition::new(Topic::Requests, partition);
+    let mut found = None;
+    visit_start(log, of, &mut |record| {
+        let Some(body) = genesis_body(record) else { return false };
+        let is_own = Content::read(&record.content)
+            .is_ok_and(|content| !matches!(trust.origin(of, record.timestamp, &content), Origin::Foreign(_)));
+        if is_own {
+            found = Some((record.offset, sha256(body)));
+        }
+        is_own
+    })?;
+    Ok(found)
 }
 
 /// A checkpoint with what the log holds where it stands. What the log no longer holds is none.
@@ -62,34 +76,38 @@ fn record_at(
     Ok(record.filter(|record| record.offset == at))
 }
 
-/// The first genesis record near the log's start; what stands before it are dead letters and few, among
-/// them what is called a genesis and cannot be read as one.
-fn find_genesis(
+/// Shows the records near the log's start, until one is what was looked for. What stands before genesis are dead
+/// letters and few, among them what is called a genesis and is none.
+///
+/// # Errors
+/// The log failed.
+pub fn visit_start(
     log: &dyn Contents,
     requests: TopicPartition,
-    bounds: Bounds,
-) -> Result<Option<(Offset, Digest256)>, LogError> {
+    is_it: &mut dyn FnMut(&Stored) -> bool,
+) -> Result<(), LogError> {
+    let bounds = log.bounds(requests)?;
     let mut reader = log.reader(requests, bounds.start)?;
     let mut left = PollLimit { records: limits::TURN_RECORDS, bytes: limits::TURN_BYTES };
     // How much one poll gives is the log's affair; how near is near is not.
     while left.records > 0 && left.bytes > 0 {
         let records = read_before(&mut *reader, bounds.end, left)?;
-        let genesis = records.iter().find_map(as_genesis);
-        if genesis.is_some() || records.is_empty() {
-            return Ok(genesis);
+        if records.is_empty() || records.iter().any(&mut *is_it) {
+            return Ok(());
         }
         let bytes = records.iter().map(|record| record.content.len()).sum();
         left.bytes = left.bytes.saturating_sub(bytes);
         left.records = left.records.saturating_sub(records.len());
     }
-    Ok(None)
+    Ok(())
 }
 
-/// Where a record stands and what its body is, if it is a genesis.
-fn as_genesis(record: &Stored) -> Option<(Offset, Digest256)> {
+/// The body of a record that is a genesis by its type and can be read as one, whoever wrote it.
+#[must_use]
+pub fn genesis_body(record: &Stored) -> Option<&[u8]> {
     let content = Content::read(&record.content).ok()?;
-    let envelope = Envelope::read(&content).ok()?;
+    let envelope = Envelope::read(&content, true).ok()?;
     let body = content.value.unwrap_or_default();
     let is_genesis = envelope.kind == RecordType::Genesis && internal::read::<Genesis>(body).is_ok();
-    is_genesis.then(|| (record.offset, sha256(body)))
+    is_genesis.then_some(body)
 }

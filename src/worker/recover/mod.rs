@@ -13,6 +13,7 @@ pub(super) mod tails;
 #[cfg(test)]
 mod tests;
 
+pub use look::{genesis_body, visit_start};
 pub use standing::{Miss, misses};
 
 use crate::base::hash::Digest256;

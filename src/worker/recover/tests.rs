@@ -16,6 +16,7 @@ use crate::wire::envelope::{RecordType, product_record};
 use crate::wire::header;
 use crate::wire::internal::{self, Genesis};
 use crate::wire::record::Builder;
+use crate::wire::signature::Trust;
 use crate::worker::outbox::Landed;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -187,7 +188,7 @@ fn another_genesis_in_the_log_is_nothing_to_a_checkpoint() {
     }
     let own = sha256(&body);
     assert_eq!(
-        look::genesis(&log, Partition(0)).unwrap(),
+        look::genesis(&log, Partition(0), &Trust::Everyone).unwrap(),
         Some((Offset(1), own)),
         "what cannot be read as a genesis is none"
     );
@@ -325,12 +326,15 @@ fn what_was_not_fetched_yet_is_waited_for() {
     let distant = Distant { log: log.clone(), is_silent: false };
     let landed = Landed { output: "2/0".parse().unwrap(), at: Offset(2) };
     assert_eq!(read_tail(&distant, events, None), Ok(Some(landed)));
-    assert_eq!(look::genesis(&distant, Partition(0)).unwrap(), Some((Offset(1), sha256(&body))));
+    assert_eq!(
+        look::genesis(&distant, Partition(0), &Trust::Everyone).unwrap(),
+        Some((Offset(1), sha256(&body)))
+    );
     let candidate = look::candidate(&distant, Partition(0), meta.clone()).unwrap();
     assert_eq!(candidate.applied, Some(applied.checksum));
     // What says nothing is not taken for empty.
     let silent = Distant { log, is_silent: true };
     assert!(matches!(read_tail(&silent, events, None), Err(LogError::Unreachable(_))));
-    assert!(matches!(look::genesis(&silent, Partition(0)), Err(LogError::Unreachable(_))));
+    assert!(matches!(look::genesis(&silent, Partition(0), &Trust::Everyone), Err(LogError::Unreachable(_))));
     assert!(matches!(look::candidate(&silent, Partition(0), meta), Err(LogError::Unreachable(_))));
 }

@@ -59,8 +59,8 @@ fn what_a_stranger_writes_is_a_content_whatever_it_is() {
     assert_eq!((contents[2].key, contents[2].value), (&b"\xff"[..], Some(&b"\xff\x00"[..])));
     let kept: Vec<_> = contents[2].headers().skip(4).collect();
     assert_eq!(kept, [("", &b""[..]), ("", b"no name"), ("null", b"")]);
-    assert!(Envelope::read(&contents[2]).is_ok(), "what has no name of ours is nothing to us");
-    assert_eq!(Envelope::read(&contents[3]).unwrap_err().code, DeadCode::BadEnvelope);
+    assert!(Envelope::read(&contents[2], false).is_ok(), "what has no name of ours is nothing to us");
+    assert_eq!(Envelope::read(&contents[3], false).unwrap_err().code, DeadCode::BadEnvelope);
     assert_eq!((contents[4].key.len(), contents[4].value), (65_535, None));
     assert_eq!(
         contents[4].headers().map(|(name, value)| (name.len(), value.len())).next(),

@@ -63,7 +63,7 @@ pub(super) fn create_one(options: &Options, name: &str, partitions: i32, other: 
     made.into_iter().for_each(|made| drop(made.unwrap()));
     // The broker has answered before it knows of the topic itself.
     let asker = Asker::new(&Arc::new(options.clone())).unwrap();
-    while topics::count(&asker, options, name).is_err() {
+    while topics::partitions_of(&asker.consumer, options, name).unwrap().is_none() {
         Signal::default().wait(Duration::from_millis(5));
     }
 }

@@ -8,3 +8,4 @@ mod link;
 mod members;
 mod opening;
 mod raw;
+mod topics;

@@ -1,25 +1,31 @@
 //! Commands of the product's own, one record after the other.
 
-use super::core::Core;
-use super::effects::{DirectoryChange, Effects, Reply};
-use super::engine::Engines;
-use super::{Shard, Stepped};
+mod signatures;
+
 use crate::base::hash::sha256;
 use crate::base::id::OrgId;
-use crate::base::position::{Offset, Partition};
+use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::base::time::Ms;
 use crate::domain::access::KeyState;
 use crate::domain::decision::Flow;
 use crate::domain::settings::ScoringSettings;
+use crate::shard::core::Core;
+use crate::shard::decode::Home;
+use crate::shard::effects::{DirectoryChange, Effects, Reply};
+use crate::shard::engine::Engines;
+use crate::shard::{Shard, Stepped};
 use crate::state::control_rows::{ActivePack, InstallationRow, ListsRow};
 use crate::state::key::Key;
 use crate::state::row::FromRow;
 use crate::wire::envelope::RecordType;
 use crate::wire::header;
 use crate::wire::record::Builder;
+use crate::wire::signature::Trust;
+use bytes::Bytes;
 use expect_test::{Expect, expect};
 
 const NOON: i64 = 1_780_000_000_000;
+const REQUESTS: TopicPartition = TopicPartition::new(Topic::Requests, Partition(0));
 
 fn org() -> OrgId {
     OrgId::from_bytes([0x11; 16])
@@ -28,14 +34,21 @@ fn org() -> OrgId {
 /// A shard with one organization, and what its records led to.
 struct Site {
     shard: Shard,
+    /// How the product's own records are signed.
+    trust: Trust,
     next: u64,
     changes: Vec<DirectoryChange>,
 }
 
 impl Site {
     fn new() -> Self {
-        let shard = Shard::new(Partition(0), 1, Engines::shipped().unwrap(), Core::default());
-        let mut site = Self { shard, next: 0, changes: Vec::new() };
+        Self::with(Trust::Everyone)
+    }
+
+    fn with(trust: Trust) -> Self {
+        let home = Home { partition: Partition(0), partitions: 1, trust: trust.clone() };
+        let shard = Shard::new(home, Engines::shipped().unwrap(), Core::default());
+        let mut site = Self { shard, trust, next: 0, changes: Vec::new() };
         let genesis = r#"{"installation":"i","topic":"t","partitions":1,"key_digest":"","engine":1}"#;
         site.step(OrgId::INSTALLATION, RecordType::Genesis, genesis);
         let put = format!(
@@ -49,8 +62,20 @@ impl Site {
 
     /// Applies a record that somebody waits for; its answer, if it has one.
     fn step(&mut self, org: OrgId, kind: RecordType, body: &str) -> Option<Reply> {
+        let record = self.record(org, kind, body);
+        let content = self.trust.sign(REQUESTS, self.now(), record).unwrap();
+        self.take(&content).replies.pop()
+    }
+
+    /// The time of the next record.
+    fn now(&self) -> Ms {
+        Ms(NOON + i64::try_from(self.next).unwrap())
+    }
+
+    /// The next record of the product's own, for whose answer somebody waits.
+    fn record(&self, org: OrgId, kind: RecordType, body: &str) -> Bytes {
         let mut record = Builder::new(org.to_string().as_bytes(), Some(body.as_bytes())).unwrap();
-        let (id, at) = (self.next.to_string(), Ms(NOON + i64::try_from(self.next).unwrap()));
+        let id = self.next.to_string();
         for (name, value) in [
             (header::CE_SPECVERSION, "1.0"),
             (header::CE_ID, &*id),
@@ -60,8 +85,12 @@ impl Site {
         ] {
             record.header(name, value.as_bytes()).unwrap();
         }
-        let content = record.finish();
-        let planned = self.shard.decode(Offset(self.next), at, &content);
+        record.finish()
+    }
+
+    /// Applies a record.
+    fn take(&mut self, content: &[u8]) -> Effects {
+        let planned = self.shard.decode(Offset(self.next), self.now(), content);
         self.next += 1;
         let mut effects = Effects::default();
         let mut unread = 0;
@@ -71,7 +100,7 @@ impl Site {
             assert!(unread < 20, "{key:?} is read again and again");
         }
         self.changes.append(&mut effects.directory);
-        effects.replies.pop()
+        effects
     }
 
     fn row<T: FromRow + Clone>(&mut self, key: Key) -> Option<T> {

@@ -1,0 +1,50 @@
+//! Looking into a log on Kafka: what its partitions hold, for whoever writes nothing and joins no group. The
+//! topics need not be as they must be, nor all be there.
+
+use super::read::{self, Watchers};
+use super::{Asker, Options, settings};
+use crate::base::position::{Offset, TopicPartition};
+use crate::log::{Bounds, Contents, LogError, Reader};
+use std::fmt;
+use std::sync::Arc;
+
+/// A log that is only looked into.
+pub struct View {
+    options: Arc<Options>,
+    asker: Arc<Asker>,
+    watchers: Arc<Watchers>,
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl View {
+    /// A view by these options; no broker is asked yet.
+    ///
+    /// # Errors
+    /// A property that may not be set or is none.
+    pub fn new(options: &Options) -> Result<Self, LogError> {
+        settings::check(options)?;
+        let options = Arc::new(options.clone());
+        let asker = Arc::new(Asker::new(&options)?);
+        Ok(Self { options, asker, watchers: Arc::default() })
+    }
+}
+
+impl Contents for View {
+    fn bounds(&self, of: TopicPartition) -> Result<Bounds, LogError> {
+        self.asker.bounds(of)
+    }
+
+    fn reader(&self, of: TopicPartition, from: Offset) -> Result<Box<dyn Reader>, LogError> {
+        let bounds = self.bounds(of)?;
+        if from < bounds.start || from > bounds.end {
+            return Err(LogError::OutOfRange { wanted: from, bounds });
+        }
+        let reader = read::start(&self.options, &self.asker, &self.watchers, of, (from, bounds.end))?;
+        Ok(Box::new(reader))
+    }
+}
