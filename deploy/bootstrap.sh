@@ -47,6 +47,7 @@ missing_packages() {
         has python3 || echo python3
         has mvn || echo maven
         has java || echo default-jre-headless
+        has openssl || echo openssl
     fi
     if [ "$environment" = yes ]; then
         python3 -c 'import ensurepip' >/dev/null 2>&1 || echo python3-venv

@@ -18,7 +18,7 @@ class Brokers:
     """A cluster of one or three nodes."""
 
     def __init__(self, folder, count, links):
-        told = argparse.Namespace(folder=folder, host=links.host, port=0, heap="384m", advertise=None)
+        told = argparse.Namespace(folder=folder, host=links.host, port=0, heap="384m", advertise=None, secure=False)
         self.cluster = kafka.Cluster(told)
         # Made to live short: what the compiler would gain later is not waited for.
         self.cluster.flags = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]

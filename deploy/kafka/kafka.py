@@ -11,10 +11,13 @@
   kafka.py tool CLASS ...  runs a class of the jars, as org.apache.kafka.tools.TopicCommand
 
 Options, before the command: --folder (default: clausum-kafka in the folder for temporary files), --port (of the
-first node; each takes two; 0 finds free ones), --host (the address that nodes listen on for clients), --heap (of a
-node), --advertise (the port that clients of a single node are told, for one who stands in between). Several clusters may run at once, each in a
-folder of its own. Where KAFKA_BOOTSTRAP is set, `start` and `attached` print it and start nothing. Jars are kept
-in ~/.cache/clausum/kafka/VERSION. Only processes that this script started in the folder are ever ended.
+first node; each takes two, or three with --secure; 0 finds free ones), --host (the address that nodes listen on for
+clients), --heap (of a node), --advertise (the port that clients of a single node are told, for one who stands in
+between), --secure (a listener beside the plain one: TLS, and SCRAM-SHA-512 for the user `clausum` with the password
+`clausum-secret`; the second line printed is its bootstrap string, FOLDER/ca.pem the authority; needs openssl).
+Several clusters may run at once, each in a folder of its own. Where KAFKA_BOOTSTRAP is set, `start` and `attached`
+print it and start nothing. Jars are kept in ~/.cache/clausum/kafka/VERSION. Only processes that this script started
+in the folder are ever ended.
 """
 
 import argparse
@@ -43,9 +46,9 @@ process.roles=broker,controller
 node.id={id}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://127.0.0.1:{controller}{listeners}
-advertised.listeners=PLAINTEXT://{host}:{told}{advertised}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://127.0.0.1:{controller}{secure_listener}{listeners}
+advertised.listeners=PLAINTEXT://{host}:{told}{secure_listener}{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL{protocols}
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 # Of three nodes one may be away and acks=all is answered still.
@@ -72,6 +75,15 @@ group.consumer.min.heartbeat.interval.ms=500
 num.network.threads=2
 num.io.threads=4
 """
+
+SECURE = """\
+listener.name.secure.ssl.keystore.type=PEM
+listener.name.secure.ssl.keystore.location={folder}/node.pem
+listener.name.secure.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.secure.scram-sha-512.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+"""
+USER = "SCRAM-SHA-512=[name=clausum,password=clausum-secret]"
 
 
 def say(what):
@@ -141,6 +153,20 @@ def brokers_known(port, host="127.0.0.1"):
         return 0
 
 
+def certify(folder):
+    """Makes an authority and, signed by it, what every node shows: FOLDER/ca.pem and node.pem."""
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650"]
+    authority = ["-x509", *key, "-subj", "/CN=clausum tests", "-keyout", "ca.key", "-out", "ca.pem"]
+    node = ["-x509", *key, "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    node += ["-addext", "basicConstraints=critical,CA:false", "-CA", "ca.pem", "-CAkey", "ca.key"]
+    for what in [authority, [*node, "-keyout", "node.key", "-out", "node.crt"]]:
+        made = subprocess.run(["openssl", "req", *what], cwd=folder, capture_output=True, text=True)
+        if made.returncode:
+            fail(f"openssl: {made.stderr.strip()}")
+    parts = [(folder / name).read_text() for name in ("node.key", "node.crt", "ca.pem")]
+    (folder / "node.pem").write_text("".join(parts))
+
+
 class Cluster:
     """Nodes whose data, settings and process ids are in one folder."""
 
@@ -150,6 +176,7 @@ class Cluster:
         self.port = arguments.port
         self.heap = arguments.heap
         self.told = arguments.advertise
+        self.secure = arguments.secure
         self.flags = []
         # How many listeners apart each node has, for clients whose connections somebody stands in between of.
         self.apart = 0
@@ -159,19 +186,26 @@ class Cluster:
     def lay_out(self, count):
         """Gives each node its ports."""
         if self.port:
-            ports = [self.port + n for n in range(2 * count)]
+            ports = [self.port + n for n in range(3 * count)]
         else:
-            ports = free_ports(2 * count, self.host)
+            ports = free_ports(3 * count, self.host)
         self.nodes = [{"id": n + 1, "port": ports[2 * n], "controller": ports[2 * n + 1]} for n in range(count)]
         for node in self.nodes:
             # A listener apart for each of some clients: where it listens, and where that client is told it does.
-            ports = free_ports(2 * self.apart)
-            node["apart"] = [{"port": port, "told": told} for port, told in zip(ports[::2], ports[1::2])]
+            more = free_ports(2 * self.apart)
+            node["apart"] = [{"port": port, "told": told} for port, told in zip(more[::2], more[1::2])]
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.secure:
+            certify(self.folder)
+            for n, node in enumerate(self.nodes):
+                node["secure"] = ports[2 * count + n]
         self.plan.write_text(json.dumps(self.nodes))
 
     def bootstrap(self):
-        return ",".join(f"{self.host}:{node['port']}" for node in self.nodes)
+        """A line for the plain listeners, and one for the secure ones if there are any."""
+        hosts = {"port": self.host, "secure": "127.0.0.1"}
+        kinds = [kind for kind in hosts if all(kind in node for node in self.nodes)]
+        return "\n".join(",".join(f"{hosts[kind]}:{node[kind]}" for node in self.nodes) for kind in kinds)
 
     def home(self, node):
         return self.folder / str(node["id"])
@@ -200,10 +234,13 @@ class Cluster:
         settings = home / "server.properties"
         voters = ",".join(f"{n['id']}@127.0.0.1:{n['controller']}" for n in self.nodes)
         replicas, in_sync = (3, 2) if count >= 3 else (1, 1)
+        secure = f",SECURE://127.0.0.1:{node['secure']}" if "secure" in node else ""
         apart = list(enumerate(node.get("apart", []), 1))
         settings.write_text(
-            PROPERTIES.format(
+            (PROPERTIES + SECURE * bool(secure)).format(
                 **node,
+                secure_listener=secure,
+                folder=self.folder,
                 host=self.host,
                 listeners="".join(f",APART{n}://127.0.0.1:{each['port']}" for n, each in apart),
                 advertised="".join(f",APART{n}://127.0.0.1:{each['told']}" for n, each in apart),
@@ -217,7 +254,7 @@ class Cluster:
         )
         if not (home / "data" / "meta.properties").exists():
             tool = ["-Xshare:auto", "-Dlog4j2.level=ERROR", "kafka.tools.StorageTool", "format"]
-            tool += ["-t", CLUSTER, "-c", str(settings)]
+            tool += ["-t", CLUSTER, "-c", str(settings), *(["--add-scram", USER] if secure else [])]
             formatted = java(*tool, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             told = formatted.communicate()[0]
             if formatted.returncode:
@@ -334,6 +371,7 @@ def main():
     parser.add_argument("--port", type=int, default=19092)
     parser.add_argument("--heap", default="512m")
     parser.add_argument("--advertise", type=int)
+    parser.add_argument("--secure", action="store_true")
     parser.add_argument("command")
     parser.add_argument("rest", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()

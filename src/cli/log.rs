@@ -4,6 +4,8 @@
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::cli::Place;
 use crate::cli::ending::{Ending, Exit};
+use crate::cli::replay;
+use crate::cli::serve::of_kafka;
 use crate::cli::shell::Shell;
 use crate::log::embedded::{Counts, Report, scan, verify};
 use crate::log::{LogError, Stored};
@@ -19,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub(super) enum Command {
     /// Print the records of a topic
     Cat(Cat),
+    /// Decide every request again and compare what comes of it with what the log holds
+    Replay(replay::Arguments),
     /// Tell what each partition of each topic holds, from reading all of it
     Topics {
         /// Print JSON
@@ -60,19 +64,19 @@ fn topic(text: &str) -> Result<Topic, String> {
 }
 
 pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
-    let config = place.resolve(None).map_err(Ending::configuration)?.config;
-    let data = Data::new(config.data);
-    let folder = data.log();
-    if !folder.is_dir() {
-        return Err(Ending::input(&format!("there is no log in {}", folder.display())));
-    }
+    let bootstrap = if let Command::Replay(arguments) = command { arguments.kafka.as_ref() } else { None };
+    let config = place.resolve(of_kafka(bootstrap)).map_err(Ending::configuration)?.config;
+    let data = Data::new(config.data.clone());
     match command {
-        Command::Cat(arguments) => cat(arguments, &folder, shell),
+        Command::Cat(arguments) => cat(arguments, &folder(&data)?, shell),
+        Command::Replay(arguments) => replay::run(arguments, &config, shell),
         Command::Topics { json } => {
+            let folder = folder(&data)?;
             let report = verify(&folder).map_err(|error| of_log(&error))?;
             topics(&report, &folder, *json, shell)
         }
         Command::Verify { json } => {
+            let folder = folder(&data)?;
             let report = verify(&folder).map_err(|error| of_log(&error))?;
             let states = standing(&data).map_err(|error| Ending::failed(&error))?;
             show(&report, &states, &folder, *json, shell)
@@ -80,8 +84,17 @@ pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result
     }
 }
 
+/// Where the log is.
+pub(super) fn folder(data: &Data) -> Result<PathBuf, Ending> {
+    let folder = data.log();
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    Err(Ending::input(&format!("there is no log in {}", folder.display())))
+}
+
 /// Damage is what a check finds; the rest is the machine's, or an offset that is not there.
-fn of_log(error: &LogError) -> Ending {
+pub(super) fn of_log(error: &LogError) -> Ending {
     let exit = match error {
         LogError::Damaged { .. } => Exit::Checks,
         LogError::OutOfRange { .. }

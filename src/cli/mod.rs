@@ -14,6 +14,7 @@ mod log;
 mod maintenance;
 mod operate;
 mod orgs;
+mod replay;
 mod rules;
 mod serve;
 mod shell;

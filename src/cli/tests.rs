@@ -92,6 +92,7 @@ fn what_people_type_is_understood() {
         "log cat clausum.dead_letters",
         "log verify --data /tmp/x",
         "log topics --json",
+        "log replay --partition 3 --json",
         "store stats --data /tmp/x",
         "store verify --json",
         "store get --org 5b1f9f0e-6a3c-4f0e-9a51-1d2c3b4a5f60 --kind head --entity email --value a@b.c",
@@ -295,9 +296,7 @@ fn a_folder_without_log_and_state_is_bad_input() {
         assert_eq!(exit, 3, "{err}");
         assert!(err.contains("there is no state in"), "{err}");
     }
-    for line in
-        [["log", "verify", "--data", data], ["log", "topics", "--data", data], ["log", "cat", "--data", data]]
-    {
+    for line in ["verify", "topics", "replay", "cat"].map(|what| ["log", what, "--data", data]) {
         let mut line = line.to_vec();
         if line[1] == "cat" {
             line.push("requests");

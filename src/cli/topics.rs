@@ -4,9 +4,11 @@ use crate::base::clock::SystemClock;
 use crate::base::limits;
 use crate::cli::Place;
 use crate::cli::ending::{Ending, Exit, Said};
+use crate::cli::serve::of_kafka;
 use crate::cli::shell::Shell;
 use crate::log::kafka::Options;
 use crate::log::kafka::topics::{Cluster, Fault, Found, PartitionSeen, TopicSeen, Wish, spans};
+use crate::node::kafka;
 use crate::node::topics::{Created, Described, Origin, TopicsError, bounds, create, describe};
 use crate::node::{Config, Failure, Flag};
 use clap::{Args, Subcommand};
@@ -24,9 +26,9 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Brokers to begin with, with commas between
-    #[arg(long, value_name = "HOST:PORT,…")]
-    kafka: String,
+    /// Brokers to begin with, with commas between, unless configured
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
     /// Partitions of each topic, for life; as many as there are, else 12, unless configured
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=i64::from(limits::PARTITIONS)))]
     partitions: Option<u16>,
@@ -58,10 +60,14 @@ impl Arguments {
     fn asked(&self, place: &Place) -> Result<Asked, Ending> {
         let partitions = self.partitions.map(|count| count.to_string());
         let partitions = partitions.map(|value| Flag { name: "--partitions", key: "partitions", value });
-        let config = place.resolve(partitions).map_err(Ending::configuration)?.config;
+        let flags = partitions.into_iter().chain(of_kafka(self.kafka.as_ref()));
+        let config = place.resolve(flags).map_err(Ending::configuration)?.config;
         let (partitions, retention) = (config.partitions, config.log_retention);
         let wish = Wish { partitions, single_node: self.single_node, retention };
-        Ok(Asked { config, options: Options::new(self.kafka.clone()), wish })
+        let Some(kafka) = &config.kafka else {
+            return Err(Ending::usage(&"--kafka HOST:PORT is missing: where are the brokers?"));
+        };
+        Ok(Asked { options: kafka::options(kafka), config, wish })
     }
 }
 

@@ -113,6 +113,8 @@ pub(super) async fn health(State(gate): State<Arc<Gate>>, request: Request) -> R
         return *response;
     }
     let log = match gate.log_health.text(gate.parts.clock.elapsed()) {
+        // What was handed over is not lost, and may come through any moment.
+        "ok" if gate.parts.stalled.load(Ordering::Relaxed) => "stalled",
         // It is for a person to mend. Callers are served as ever, so `readyz` says nothing of it.
         "ok" if gate.parts.damaged.load(Ordering::Relaxed) > 0 => "damaged",
         log => log,

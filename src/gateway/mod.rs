@@ -75,6 +75,8 @@ pub struct Parts {
     pub telemetry: Arc<Telemetry>,
     /// Segments of the log that are known to be damaged; written by whoever reads the log through.
     pub damaged: Arc<AtomicU64>,
+    /// Whether the log acknowledges no appends; written by whoever looks how long they wait.
+    pub stalled: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Parts {

@@ -40,6 +40,15 @@ impl Ledger {
         }
     }
 
+    /// The one on Kafka.
+    #[cfg(feature = "kafka")]
+    pub(super) fn kafka(&self) -> Option<&Arc<KafkaLog>> {
+        match self {
+            Ledger::Embedded(_) => None,
+            Ledger::Kafka(log) => Some(log),
+        }
+    }
+
     /// How long a worker that stops may wait for its appends: brokers may be away for good.
     pub(super) fn patience(&self) -> Option<Duration> {
         match self {

@@ -7,7 +7,10 @@
 mod admin;
 mod background;
 pub mod backup;
+mod beside;
 mod bootstrap;
+#[cfg(feature = "kafka")]
+mod brokers;
 mod config;
 mod counting;
 mod data;
@@ -21,9 +24,12 @@ pub mod kafka;
 mod ledger;
 mod notify;
 mod raw;
+mod replay;
 mod roster;
 mod scrubbing;
 mod serve;
+#[cfg(feature = "kafka")]
+mod stall;
 mod standing;
 mod states;
 mod stop;
@@ -42,6 +48,7 @@ pub use config::{Config, Fault, KEYS, Kafka, Known, Resolved, Shown, TlsFiles, r
 pub use data::Data;
 pub use notify::Notify;
 pub use raw::{Flag, Written};
+pub use replay::{Proof, Proved};
 pub use serve::{Failure, Start, build, serve, version};
 pub use standing::{Standing, standing};
 pub use stop::Stop;

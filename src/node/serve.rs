@@ -6,19 +6,17 @@ use crate::base::murmur2::partition_of;
 use crate::base::position::{Topic, TopicPartition};
 use crate::base::url::without_user;
 use crate::gateway::{self, Callers, Directory, Gateway, MetricNotes, Partitions, Tls};
-use crate::log::Readers;
 use crate::node::admin::{self, Answers, Desk, Socket};
 use crate::node::background::Background;
 use crate::node::backup;
+use crate::node::beside::{self, Beside};
 use crate::node::bootstrap::{self, Founding};
 use crate::node::config::Config;
 use crate::node::ground::Ground;
 use crate::node::roster::Roster;
-use crate::node::scrubbing::Scrubber;
 use crate::node::stop::HangUp;
-use crate::node::trim::{self, Trimmer};
 use crate::node::watchdog::{self, Watched};
-use crate::node::{Notify, Stop, counting, demo, files, genesis, scrubbing, tls, trimming};
+use crate::node::{Notify, Stop, demo, files, genesis, tls};
 use crate::shard::engine::{Engines, SHIPPED_VERSION};
 use crate::telemetry::Telemetry;
 use crate::wire::bootstrap::Bootstrap;
@@ -29,7 +27,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -195,7 +192,8 @@ impl Server {
         // Nobody listens any more once the server stops.
         let tell = Box::new(move |exit| drop(tell.send(exit)));
         let worker = Worker::start(parts, worker_options(&start.config), tell).map_err(Failure::Failed)?;
-        let (beside, damaged) = beside(start, &ground, &worker, &telemetry)?;
+        let Beside { threads: beside, damaged, stalled } =
+            beside::start(start, &ground, &worker, &telemetry)?;
         let statuses = worker.statuses().to_vec();
         let of_gateway = gateway::Parts {
             log: Arc::clone(&log),
@@ -206,6 +204,7 @@ impl Server {
             directory,
             telemetry,
             damaged,
+            stalled,
         };
         let options = gateway_options(&start.config, &ground, door.tls);
         let gateway = Arc::new(Gateway::new(options, of_gateway));
@@ -438,32 +437,6 @@ fn open(gateway: Arc<Gateway>, listener: TcpListener) -> (JoinHandle<()>, onesho
     let (close, closed) = oneshot::channel();
     let shutdown = async move { drop(closed.await) };
     (tokio::spawn(async move { gateway.serve(listener, shutdown).await }), close)
-}
-
-/// What keeps the log from growing for ever, looks for damage to it, and counts rows; and how many of the
-/// log's segments it knows to be damaged.
-fn beside(
-    start: &Start,
-    ground: &Ground,
-    worker: &Worker,
-    telemetry: &Arc<Telemetry>,
-) -> Result<(Vec<Background>, Arc<AtomicU64>), Failure> {
-    let (clock, telemetry) = (|| Arc::clone(&start.clock), || Arc::clone(telemetry));
-    let damaged = Arc::default();
-    let mut begun = vec![counting::start(ground.data.clone(), clock(), telemetry())];
-    // Kafka does both for its own.
-    if let Some(log) = ground.ledger.embedded() {
-        let retention_ms = i64::try_from(start.config.log_retention.as_millis()).unwrap_or(i64::MAX);
-        let options = trim::Options::new(retention_ms, start.config.log_max_bytes);
-        let trimmer = Trimmer::new(Arc::clone(log), Readers::default(), options);
-        let statuses = worker.statuses().to_vec();
-        let keeps = Box::new(move || statuses.iter().map(|(of, status)| (*of, status.keep())).collect());
-        begun.push(trimming::start(trimmer, keeps, clock(), telemetry()));
-        let (telemetry, damaged) = (telemetry(), Arc::clone(&damaged));
-        begun.push(scrubbing::start(Scrubber { log: Arc::clone(log), telemetry, damaged }, clock()));
-    }
-    let begun: io::Result<_> = begun.into_iter().collect();
-    Ok((begun.map_err(|error| failed(&error))?, damaged))
 }
 
 /// What the gateway is to know of the configuration.

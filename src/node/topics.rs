@@ -5,21 +5,19 @@ use crate::base::clock::Clock;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::log::kafka::topics::{Cluster, Fault, Kind, MakeError, Role, Wish, make, spans};
 use crate::log::kafka::{KafkaLog, Options, View};
-use crate::log::{Bounds, Contents, LogError, PollLimit, read_before};
-use crate::node::genesis;
+use crate::log::{Bounds, Contents, LogError, Stored};
+use crate::node::genesis::{self, Own};
 use crate::node::installation::InstallationKey;
 use crate::node::serve::Failure;
-use crate::wire::envelope::{Envelope, RecordType};
 use crate::wire::internal::{self, Genesis};
 use crate::wire::record::Content;
+use crate::wire::signature::{Origin as Authorship, Trust};
+use crate::worker::recover::{genesis_body, visit_start};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Partitions of topics that are made, and for which none were written.
 const PARTITIONS: u16 = 12;
-
-/// Records looked at for a genesis: before it there are only those of a sender that was faster than we.
-const LOOKED_AT: usize = 1_000;
 
 /// How long the genesis records may take.
 const CLOSE: Duration = Duration::from_secs(10);
@@ -126,7 +124,7 @@ pub fn create(
         MakeError::Log(error) => error.into(),
     })?;
     let log = KafkaLog::open(options.clone())?;
-    genesis::begin(&log, key)?;
+    genesis::begin(&log, &Own { key, trust: &key.trust(), clock })?;
     log.close(CLOSE);
     let Described { origins: after, faults, .. } = describe(options, wish, Some(key))?;
     let faults: Vec<_> = faults.into_iter().filter(|fault| fault.kind != Kind::Brokers).collect();
@@ -196,13 +194,17 @@ fn origins(
     if found.iter().any(|partition| partition.leader.is_none()) {
         return Ok(Vec::new());
     }
-    let (view, own) = (View::new(options)?, key.map(|key| key.digest().to_string()));
+    let view = View::new(options)?;
     let numbers = found.iter().filter_map(|found| u16::try_from(found.number).ok());
-    let origins = numbers.map(|number| origin(&view, Partition(number), own.as_deref()));
+    let origins = numbers.map(|number| origin(&view, Partition(number), key));
     Ok(origins.collect::<Result<_, LogError>>()?)
 }
 
-fn origin(log: &dyn Contents, partition: Partition, own: Option<&str>) -> Result<Origin, LogError> {
+fn origin(
+    log: &dyn Contents,
+    partition: Partition,
+    key: Option<&InstallationKey>,
+) -> Result<Origin, LogError> {
     let of = TopicPartition::new(Topic::Requests, partition);
     let bounds = log.bounds(of)?;
     if bounds.end == Offset(0) {
@@ -211,28 +213,33 @@ fn origin(log: &dyn Contents, partition: Partition, own: Option<&str>) -> Result
     if bounds.start > Offset(0) {
         return Ok(Origin::Trimmed);
     }
-    let mut reader = log.reader(of, bounds.start)?;
-    let mut looked = 0;
-    while looked < LOOKED_AT {
-        let limit = PollLimit { records: LOOKED_AT - looked, bytes: 1 << 20 };
-        let records = read_before(&mut *reader, bounds.end, limit)?;
-        if records.is_empty() {
-            break;
+    let own = key.map(|key| (key.digest().to_string(), key.trust()));
+    let (mut ours, mut another) = (None, None);
+    visit_start(log, of, &mut |record| {
+        let genesis = genesis_body(record).and_then(|body| internal::read::<Genesis>(body).ok());
+        let Some(genesis) = genesis else { return false };
+        match &own {
+            None => ours = Some(genesis),
+            Some((digest, _)) if genesis.key_digest != *digest => {
+                another.get_or_insert(genesis);
+            }
+            // Who has not the key can write one that looks like ours.
+            Some((_, trust)) if is_signed(trust, of, record) => ours = Some(genesis),
+            Some(_) => {}
         }
-        looked += records.len();
-        if let Some(genesis) = records.iter().find_map(|stored| genesis_in(&stored.content)) {
-            let own = own.map(|own| own == genesis.key_digest);
-            return Ok(Origin::Begun(genesis, own));
-        }
-    }
-    Ok(Origin::Foreign)
+        ours.is_some()
+    })?;
+    let known = own.is_some();
+    Ok(match (ours, another) {
+        (Some(genesis), _) => Origin::Begun(genesis, known.then_some(true)),
+        (None, Some(genesis)) => Origin::Begun(genesis, Some(false)),
+        (None, None) => Origin::Foreign,
+    })
 }
 
-fn genesis_in(content: &[u8]) -> Option<Genesis> {
-    let content = Content::read(content).ok()?;
-    let envelope = Envelope::read(&content).ok()?;
-    let body = content.value.filter(|_| envelope.kind == RecordType::Genesis)?;
-    internal::read::<Genesis>(body).ok()
+fn is_signed(trust: &Trust, of: TopicPartition, record: &Stored) -> bool {
+    Content::read(&record.content)
+        .is_ok_and(|content| matches!(trust.origin(of, record.timestamp, &content), Authorship::Signed(_)))
 }
 
 const fn genesis_of(origin: &Origin) -> Option<&Genesis> {
@@ -250,9 +257,11 @@ fn content(options: &Options, what: String) -> Fault {
 /// What is in the log and does not belong there.
 fn strangeness(options: &Options, origins: &[Origin], cluster: &Cluster) -> Vec<Fault> {
     let mut told = Vec::new();
-    told.extend(of_origins(origins, |origin| *origin == Origin::Foreign).map(|which| {
-        format!("{which} begun by others: there are records, and no genesis among the first {LOOKED_AT}")
-    }));
+    told.extend(
+        of_origins(origins, |origin| *origin == Origin::Foreign).map(|which| {
+            format!("{which} begun by others: there are records, and no genesis near the start")
+        }),
+    );
     let begun: Vec<_> = origins.iter().filter_map(genesis_of).collect();
     let installations: BTreeSet<_> = begun.iter().map(|genesis| &*genesis.installation).collect();
     if installations.len() > 1 {
@@ -284,11 +293,13 @@ mod tests {
     use super::*;
     use crate::base::clock::ManualClock;
     use crate::base::id::OrgId;
+    use crate::base::limits;
     use crate::base::time::Ms;
     use crate::log::kafka::topics::{Found, PartitionSeen, TopicSeen};
     use crate::log::memory::{Handle, MemoryLog, Producer};
+    use crate::log::{PollLimit, read_before};
     use crate::node::installation;
-    use crate::wire::envelope::product_record;
+    use crate::wire::envelope::{RecordType, product_record};
     use std::sync::Arc;
 
     const KEYS: [&str; 2] =
@@ -305,7 +316,12 @@ mod tests {
     }
 
     fn at(log: &Handle, partition: u16) -> Origin {
-        origin(log, Partition(partition), Some(&key(0).digest().to_string())).unwrap()
+        origin(log, Partition(partition), Some(&key(0))).unwrap()
+    }
+
+    fn begin(log: &Handle, key: &InstallationKey) {
+        let clock = ManualClock::new(Ms(1), 1);
+        genesis::begin(log, &Own { key, trust: &key.trust(), clock: &clock }).unwrap();
     }
 
     /// Records that are not ours to begin a log with.
@@ -319,25 +335,24 @@ mod tests {
     fn a_partition_begins_with_the_genesis_of_its_installation() {
         let (memory, log) = log();
         assert_eq!([at(&log, 0), at(&log, 1)], [Origin::Empty, Origin::Empty]);
-        genesis::begin(&log, &key(0)).unwrap();
+        begin(&log, &key(0));
         let Origin::Begun(found, Some(true)) = at(&log, 1) else { panic!("{:?}", at(&log, 1)) };
         assert_eq!((&*found.installation, found.partitions), (&*key(0).id(), 2));
         strangers(&log, 0, 1);
         memory.trim(TopicPartition::new(Topic::Requests, Partition(0)), Offset(1));
         assert_eq!(at(&log, 0), Origin::Trimmed);
-        let other = key(1).digest().to_string();
-        let seen = origin(&log, Partition(1), Some(&other)).unwrap();
+        let seen = origin(&log, Partition(1), Some(&key(1))).unwrap();
         assert_eq!(seen, Origin::Begun(found, Some(false)));
     }
 
     #[test]
     fn who_was_faster_does_not_begin_a_log() {
         let (_memory, log) = log();
-        strangers(&log, 0, LOOKED_AT - 1);
+        strangers(&log, 0, limits::TURN_RECORDS - 1);
         assert_eq!(at(&log, 0), Origin::Foreign);
         let (other, ours) = (MemoryLog::auto_flush(2, Arc::new(ManualClock::new(Ms(1), 1))), key(0));
         let other = other.handle(Producer(1));
-        genesis::begin(&other, &ours).unwrap();
+        begin(&other, &ours);
         let of = TopicPartition::new(Topic::Requests, Partition(0));
         let genesis = read_before(
             &mut *other.reader(of, Offset(0)).unwrap(),
@@ -371,7 +386,7 @@ mod tests {
         assert_eq!(told([good(), begun("a", 4, None), good(), good()]), [""; 0]);
         let all = told([good(), Origin::Foreign, begun("b", 4, Some(false)), begun("a", 2, Some(false))]);
         let due = [
-            "partition 1 was begun by others: there are records, and no genesis among the first 1000",
+            "partition 1 was begun by others: there are records, and no genesis near the start",
             "was begun by several installations: a, b",
             "has 4 partitions, and was begun with 2, which is for life",
             "partitions 2-3 were begun under another installation key",

@@ -4,7 +4,10 @@
 use super::chance::Chance;
 use super::invariant::{Breach, Invariant, ensure};
 use crate::base::position::{Offset, OutputRef, TopicPartition};
+use crate::log::Stored;
 use crate::wire::chain::{ChainReader, Link, Taken};
+use crate::wire::header;
+use crate::wire::record::Content;
 use std::collections::BTreeMap;
 
 /// Readers of one topic-partition at most.
@@ -18,8 +21,8 @@ pub(super) struct Readers {
 
 #[derive(Debug, Default)]
 struct Track {
-    /// What landed: offset and link.
-    landed: Vec<(Offset, Link)>,
+    /// What landed: offset, link, and the epoch it was written under, which no reader may look at.
+    landed: Vec<(Offset, Link, u64)>,
     /// Where each output stands in the true order.
     places: BTreeMap<OutputRef, usize>,
     /// The greatest output that landed.
@@ -52,7 +55,16 @@ impl Reader {
 
 impl Readers {
     /// Takes in an output that landed.
-    pub(super) fn landed(&mut self, of: TopicPartition, at: Offset, link: Link, order: &[OutputRef]) {
+    pub(super) fn landed(
+        &mut self,
+        of: TopicPartition,
+        record: &Stored,
+        link: Link,
+        order: &[OutputRef],
+    ) -> Result<(), Breach> {
+        let content = Content::read(&record.content).ok();
+        let epoch = content.and_then(|content| content.text_header(header::EPOCH)?.parse().ok());
+        let epoch = epoch.ok_or_else(|| Breach::of(Invariant::OutputEpoch, format!("{of}: no epoch")))?;
         let track = self.tracks.entry(of).or_default();
         for place in track.places.len()..order.len() {
             track.places.extend(order.get(place).map(|output| (*output, place)));
@@ -61,7 +73,8 @@ impl Readers {
             track.readers.push(Reader::from_start());
         }
         track.greatest = track.greatest.max(Some(link.output));
-        track.landed.push((at, link));
+        track.landed.push((record.offset, link, epoch));
+        Ok(())
     }
 
     /// Lets every reader read on, and some begin or begin again.
@@ -107,10 +120,10 @@ impl Track {
             self.readers.swap_remove(gone);
         }
         let next = chance.size(0, self.landed.len());
-        let end = self.landed.last().map_or(Offset(0), |(at, _)| at.next());
+        let end = self.landed.last().map_or(Offset(0), |(at, _, _)| at.next());
         let mut ahead = self.landed.iter().skip(next);
         // One that sees late duplicates only cannot know that they are.
-        let whole = ahead.any(|(_, link)| Some(link.output) == self.greatest);
+        let whole = ahead.any(|(_, link, _)| Some(link.output) == self.greatest);
         let chain = ChainReader::on_probation(end);
         let strict = self.landed.len();
         self.readers.push(Reader { chain, next, taken: None, strict, whole, kept: (None, next, None) });
@@ -143,7 +156,7 @@ impl Track {
         let Some(reader) = self.readers.get_mut(index).filter(|reader| reader.next < stop) else {
             return Ok(false);
         };
-        let Some((at, link)) = self.landed.get(reader.next) else { return Ok(false) };
+        let Some((at, link, epoch)) = self.landed.get(reader.next) else { return Ok(false) };
         let place = self.places.get(&link.output).copied();
         let taken = reader.chain.take(*at, link);
         let due = reader.taken.map_or(0, |taken| taken + 1);
@@ -154,7 +167,8 @@ impl Track {
             Taken::Begun => reader.next <= reader.strict && place >= Some(due),
         };
         ensure(holds, Invariant::ReaderOrder, || {
-            format!("{of}: {} was {taken:?} at {at} behind {:?}, place {place:?}", link.output, reader.taken)
+            let (this, behind) = (link.output, reader.taken);
+            format!("{of}: {this} of epoch {epoch} was {taken:?} at {at} behind {behind:?}, place {place:?}")
         })?;
         if taken != Taken::Skipped {
             reader.taken = place;

@@ -262,8 +262,7 @@ impl World {
         let (link, first) = model.judge(of.topic, record)?;
         self.report.outputs += 1;
         self.report.duplicates += u64::from(!first);
-        self.readers.landed(of, record.offset, link, model.chain(of.topic));
-        Ok(())
+        self.readers.landed(of, record, link, model.chain(of.topic))
     }
 
     /// What every partition begins with.

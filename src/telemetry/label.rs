@@ -133,6 +133,23 @@ labels! {
         EngineFault = "engine_fault",
         Other = "other",
     }
+    /// What a client of Kafka's library is for.
+    KafkaClient {
+        Producer = "producer",
+        Reader = "reader",
+        Member = "member",
+    }
+    /// How a broker is reached.
+    KafkaReach {
+        Up = "up",
+        Down = "down",
+        Unused = "unused",
+    }
+    /// A quantile.
+    Quantile {
+        Half = "0.5",
+        NinetyNine = "0.99",
+    }
     /// What keeps the oldest part of the log from being trimmed.
     HeldBy {
         Nothing = "nothing",

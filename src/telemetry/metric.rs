@@ -97,6 +97,38 @@ metrics! {
         "Connections that ended before their TLS handshake did";
     HttpWaiting: Gauge "http_waiting" [] "requests"
         "Callers that wait for their decision";
+    KafkaAppendOldest: Gauge "kafka_append_oldest_seconds" [] "seconds"
+        "Age of the oldest append that no broker acknowledged, to a second";
+    KafkaAppendStalled: Gauge "kafka_append_stalled" [] "1"
+        "1 while the oldest append waits for longer than ten seconds";
+    KafkaAppendStalls: Counter "kafka_append_stalls_total" [] "stalls"
+        "Times that the oldest append began to wait for longer than ten seconds";
+    KafkaAppendRecords: Gauge "kafka_append_waiting" [] "records"
+        "Records handed to the producer and not acknowledged";
+    KafkaAppendBytes: Gauge "kafka_append_waiting_bytes" [] "bytes"
+        "Bytes handed to the producer and not acknowledged";
+    KafkaBrokers: Gauge "kafka_brokers" ["state"] "brokers"
+        "Brokers known: with a connection, needed and without one, not needed now";
+    KafkaDisconnects: Counter "kafka_disconnects_total" ["client"] "connections"
+        "Connections to brokers that ended, by whomever";
+    KafkaGroupJoined: Gauge "kafka_group_joined" [] "1"
+        "1 while this worker is a member of the group and no rebalance is going on";
+    KafkaGroupPartitions: Gauge "kafka_group_partitions" [] "partitions"
+        "Partitions that the group assigned to this worker";
+    KafkaGroupRebalances: Counter "kafka_group_rebalances_total" [] "rebalances"
+        "Times that the group gave partitions to this worker or took them";
+    KafkaRequestErrors: Counter "kafka_request_errors_total" ["client"] "requests"
+        "Requests that could not be sent to a broker, and answers that could not be read";
+    KafkaRequestRetries: Counter "kafka_request_retries_total" ["client"] "requests"
+        "Requests sent to a broker again";
+    KafkaRequestTimeouts: Counter "kafka_request_timeouts_total" ["client"] "requests"
+        "Requests that a broker did not answer in time";
+    KafkaRequests: Counter "kafka_requests_total" ["client"] "requests"
+        "Requests sent to brokers";
+    KafkaRoundTrip: Gauge "kafka_round_trip_seconds" ["client" "quantile"] "seconds"
+        "From a request to its answer over the last second, of the slowest broker, 0 without any; a reader's request waits at the broker for records";
+    KafkaThrottle: Gauge "kafka_throttle_seconds" ["client"] "seconds"
+        "Longest that a broker made a client wait, over the last second";
     LogAppendDuration: Histogram "log_append_duration_seconds" [] "seconds"
         "From handing a record to the log until it is durable";
     LogBytes: Gauge "log_bytes" [] "bytes"

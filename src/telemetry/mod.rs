@@ -10,11 +10,13 @@ pub mod logging;
 pub mod metric;
 
 mod distribution;
+mod kafka;
 #[cfg(test)]
 mod tests;
 
 use crate::base::collections::Map;
 use distribution::Distribution;
+pub use kafka::{KafkaGauges, KafkaTraffic};
 use label::{DeadReason, Decision, Flow, HeldBy, Reason, Route, RowKind, StateKind, Status};
 use metric::{Kind, Metric};
 use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder, SharedString};

@@ -59,6 +59,7 @@ fn what_is_counted_is_shown() {
         5,
     );
     tell_log_and_state(&telemetry);
+    tell_kafka(&telemetry);
     let page = telemetry.render();
     for line in [
         "clausum_build_info{version=\"0.1.0\",build=\"abc\"} 1",
@@ -101,6 +102,65 @@ fn tell_log_and_state(telemetry: &Telemetry) {
     telemetry.log_scrubbed(4_000);
     telemetry.log_damaged(1);
     telemetry.state_rows(RowKind::ApiKey, 12);
+}
+
+fn tell_kafka(telemetry: &Telemetry) {
+    let traffic = KafkaTraffic {
+        requests: 90,
+        errors: 1,
+        timeouts: 2,
+        retries: 3,
+        disconnects: 4,
+        p50_us: 500,
+        p99_us: 1_500,
+        throttle_ms: 250,
+    };
+    let gauges = KafkaGauges {
+        traffic: [traffic, KafkaTraffic { requests: 7, ..KafkaTraffic::default() }, KafkaTraffic::default()],
+        brokers: [2, 1, 0],
+        joined: true,
+        partitions: 12,
+        rebalances: 5,
+        waiting_records: 40,
+        waiting_bytes: 8_000,
+        oldest_ms: 11_500,
+        stalled: true,
+    };
+    telemetry.kafka(&gauges);
+    telemetry.kafka(&gauges);
+    telemetry.kafka_stalled();
+}
+
+#[test]
+fn how_the_log_stands_with_its_brokers_is_shown() {
+    let telemetry = telemetry();
+    tell_kafka(&telemetry);
+    let page = telemetry.render();
+    for line in [
+        "clausum_kafka_requests_total{client=\"producer\"} 90",
+        "clausum_kafka_requests_total{client=\"reader\"} 7",
+        "clausum_kafka_requests_total{client=\"member\"} 0",
+        "clausum_kafka_request_errors_total{client=\"producer\"} 1",
+        "clausum_kafka_request_timeouts_total{client=\"producer\"} 2",
+        "clausum_kafka_request_retries_total{client=\"producer\"} 3",
+        "clausum_kafka_disconnects_total{client=\"producer\"} 4",
+        "clausum_kafka_round_trip_seconds{client=\"producer\",quantile=\"0.5\"} 0.0005",
+        "clausum_kafka_round_trip_seconds{client=\"producer\",quantile=\"0.99\"} 0.0015",
+        "clausum_kafka_throttle_seconds{client=\"producer\"} 0.25",
+        "clausum_kafka_brokers{state=\"up\"} 2",
+        "clausum_kafka_brokers{state=\"down\"} 1",
+        "clausum_kafka_brokers{state=\"unused\"} 0",
+        "clausum_kafka_group_joined 1",
+        "clausum_kafka_group_partitions 12",
+        "clausum_kafka_group_rebalances_total 5",
+        "clausum_kafka_append_waiting 40",
+        "clausum_kafka_append_waiting_bytes 8000",
+        "clausum_kafka_append_oldest_seconds 11.5",
+        "clausum_kafka_append_stalled 1",
+        "clausum_kafka_append_stalls_total 1",
+    ] {
+        assert!(page.lines().any(|shown| shown == line), "{line} is not in\n{page}");
+    }
 }
 
 #[test]

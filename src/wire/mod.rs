@@ -9,6 +9,7 @@ pub mod backup;
 pub mod bootstrap;
 pub mod chain;
 pub mod contact;
+pub mod difference;
 pub mod envelope;
 pub mod error;
 pub mod field;

@@ -11,6 +11,7 @@ pub mod local;
 pub mod outbox;
 pub mod owner;
 pub mod recover;
+pub mod replay;
 pub mod restore;
 pub mod sieve;
 pub mod snapshot;

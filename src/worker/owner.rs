@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// Failures at one position before the partition is parked.
 const TRIES: u32 = 3;
+/// The wait before a log that does not answer is asked again.
+const AWAY_MS: u64 = 1_000;
 /// Half of the first wait before a poisoned shard is opened again; doubles.
 const POISON_MS: u64 = 50;
 
@@ -295,14 +297,20 @@ impl Owner {
             self.stage = Stage::Ended(End::Log(why.clone()));
             return;
         }
-        self.parts.notes.poisoned();
-        self.aside |= matches!(failure, Failure::Damaged(_));
         // What is behind the checkpoint will be read again, and may have come to another end by then.
         self.needs = None;
+        let now = self.parts.clock.elapsed();
+        if let Failure::Away(_) = failure {
+            // No fault of the shard's, however often: it is not parked for it.
+            self.status.set_phase(Phase::Opening);
+            self.stage = Stage::Waiting(now + Duration::from_millis(AWAY_MS));
+            return;
+        }
+        self.parts.notes.poisoned();
+        self.aside |= matches!(failure, Failure::Damaged(_));
         let at = Some(Offset(self.status.applied()));
         self.failures.count = if self.failures.at == at { self.failures.count + 1 } else { 1 };
         self.failures.at = at;
-        let now = self.parts.clock.elapsed();
         if self.failures.count >= TRIES {
             self.failures = Failures::default();
             self.status.set_phase(Phase::Parked);

@@ -55,6 +55,8 @@ pub(super) enum Failure {
     Poison(String),
     /// So it is, and what is stored is damaged: it is to be set aside before.
     Damaged(String),
+    /// The log does not answer: the shard is to be opened again from its checkpoint when it does.
+    Away(String),
     /// The log failed for good; so does the process.
     Log(String),
 }
@@ -64,6 +66,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Poison(why) => write!(f, "poisoned: {why}"),
             Failure::Damaged(why) => write!(f, "poisoned by a damaged state: {why}"),
+            Failure::Away(why) => f.write_str(why),
             Failure::Log(why) => write!(f, "the log failed: {why}"),
         }
     }
@@ -96,13 +99,13 @@ impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         match error {
             LogError::Closed(why) => Failure::Log(why),
+            LogError::Unreachable(_) => Failure::Away(error.to_string()),
             LogError::OutOfRange { .. }
             | LogError::NoPartition(_)
             | LogError::Damaged { .. }
             | LogError::Locked(_)
             | LogError::OtherPartitions { .. }
             | LogError::WrongTopic { .. }
-            | LogError::Unreachable(_)
             | LogError::Io { .. } => Failure::Poison(error.to_string()),
         }
     }

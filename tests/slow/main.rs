@@ -25,6 +25,7 @@ mod look;
 mod operator;
 mod prechecks;
 mod programs;
+mod replay;
 mod secure;
 mod server;
 mod service;

@@ -114,6 +114,7 @@ async fn a_route_may_be_closed_to_checkout_keys() {
         directory: Arc::clone(&site.directory),
         telemetry: Arc::clone(&site.telemetry),
         damaged: Arc::default(),
+        stalled: Arc::default(),
     };
     let gate = Gateway::new(Options::new(INSTALLATION_KEY, "1", "1"), parts).gate;
     let (call, ()) = http::Request::get(format!("/?api_key={key}")).body(()).unwrap().into_parts();

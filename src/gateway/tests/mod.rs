@@ -98,6 +98,7 @@ pub(super) struct Site {
     pub(super) directory: Arc<Directory>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) damaged: Arc<AtomicU64>,
+    pub(super) stalled: Arc<AtomicBool>,
     stop: Option<oneshot::Sender<()>>,
     pub(super) served: Option<JoinHandle<()>>,
     shard: Arc<Shard>,
@@ -131,7 +132,7 @@ impl Site {
         let directory = Arc::new(Directory::new(PARTITIONS));
         (0..plan.opened).for_each(|partition| directory.opened(Partition(partition), vec![]));
         let telemetry = Arc::new(Telemetry::new("1.3.0", "test", []).unwrap());
-        let damaged = Arc::default();
+        let (damaged, stalled) = (Arc::default(), Arc::default());
         let parts = Parts {
             log: Arc::new(log.handle(GATEWAY)),
             clock,
@@ -141,6 +142,7 @@ impl Site {
             directory: Arc::clone(&directory),
             telemetry: Arc::clone(&telemetry),
             damaged: Arc::clone(&damaged),
+            stalled: Arc::clone(&stalled),
         };
         let gateway = Gateway::new(plan.options, parts);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -150,7 +152,7 @@ impl Site {
             tokio::spawn(async move { gateway.serve(listener, async { drop(stopped.await) }).await });
         let shard = shard(&log, Arc::clone(&callers), plan.decide);
         let (stop, served) = (Some(stop), Some(served));
-        Self { address, log, callers, directory, telemetry, damaged, stop, served, shard }
+        Self { address, log, callers, directory, telemetry, damaged, stalled, stop, served, shard }
     }
 
     /// Makes an organization and a key of `kind`, changed by `change`; tells the key's text.

@@ -32,6 +32,20 @@ async fn a_damaged_log_is_degraded_and_ready() {
 }
 
 #[tokio::test]
+async fn a_log_that_acknowledges_nothing_is_degraded_and_takes_requests() {
+    let site = Site::usual().await;
+    site.stalled.store(true, Ordering::Relaxed);
+    site.damaged.store(1, Ordering::Relaxed);
+    let health = site.get("/api/v1/health").await;
+    let body = health.json();
+    assert_eq!((health.status, &body["status"]), (200, &"degraded".into()));
+    assert_eq!(body["components"]["log"], "stalled");
+    assert_eq!(site.get("/health/readyz").await.status, 200);
+    site.stalled.store(false, Ordering::Relaxed);
+    assert_eq!(site.get("/api/v1/health").await.json()["components"]["log"], "damaged");
+}
+
+#[tokio::test]
 async fn health_tells_what_is_wrong() {
     fn one(partition: Partition, phase: Phase, rest: Phase) -> Option<Seen> {
         Some(Seen { phase: if partition == Partition(0) { phase } else { rest }, ..RUNNING })

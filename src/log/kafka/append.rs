@@ -3,7 +3,9 @@
 //! An append is taken whole or not at all: its records and bytes are counted before the first is handed to the
 //! library, whose own queue is larger than ours and never full.
 
+use super::figures::Telling;
 use super::settings::{self, APPEND_RECORDS};
+use super::waiting::{Room, Ticket, Unanswered, Waiting};
 use super::{Asker, Options, complain, content, not_made, offset, say};
 use crate::base::limits;
 use crate::base::position::{Offset, TopicPartition};
@@ -15,7 +17,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
-use rdkafka::{ClientConfig, ClientContext};
+use rdkafka::{ClientContext, Statistics};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -50,8 +52,7 @@ struct Shared {
 /// What was taken and not answered.
 #[derive(Default)]
 struct Load {
-    records: usize,
-    bytes: usize,
+    waiting: Waiting,
     closed: bool,
 }
 
@@ -59,6 +60,7 @@ struct Load {
 pub(super) struct Pending {
     /// Records without an answer.
     left: AtomicUsize,
+    ticket: Ticket,
     records: usize,
     bytes: usize,
     outcome: Mutex<Outcome>,
@@ -82,7 +84,7 @@ impl Shared {
     }
 
     /// Takes room for an append.
-    fn admit(&self, records: usize, bytes: usize, options: &Options) -> Result<(), AppendError> {
+    fn admit(&self, records: usize, bytes: usize, options: &Options) -> Result<Ticket, AppendError> {
         if self.failed.get().is_some() {
             return Err(self.closed());
         }
@@ -90,22 +92,12 @@ impl Shared {
         if load.closed {
             return Err(self.closed());
         }
-        // What is larger than the whole queue goes alone, or it never would.
-        let fits =
-            load.records + records <= options.queue_records && load.bytes + bytes <= options.queue_bytes;
-        if load.records > 0 && !fits {
-            return Err(AppendError::Busy);
-        }
-        load.records += records;
-        load.bytes += bytes;
-        Ok(())
+        let room = Room { records: options.queue_records, bytes: options.queue_bytes };
+        load.waiting.take(records, bytes, room).ok_or(AppendError::Busy)
     }
 
-    fn release(&self, records: usize, bytes: usize) {
-        let mut load = lock(&self.load);
-        load.records -= records;
-        load.bytes -= bytes;
-        if load.records == 0 {
+    fn release(&self, ticket: Ticket, records: usize, bytes: usize) {
+        if lock(&self.load).waiting.release(ticket, records, bytes) {
             self.settled.notify_all();
         }
     }
@@ -123,7 +115,7 @@ impl Shared {
             };
             (outcome.done.take(), how)
         };
-        self.release(pending.records, pending.bytes);
+        self.release(pending.ticket, pending.records, pending.bytes);
         if let Some(done) = done {
             drop(catch_unwind(AssertUnwindSafe(move || done(how))));
         }
@@ -155,7 +147,10 @@ impl Pending {
 }
 
 /// Where the library's answers arrive, on the thread that serves it.
-struct Deliveries(Arc<Shared>);
+struct Deliveries {
+    shared: Arc<Shared>,
+    telling: Telling,
+}
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -165,10 +160,14 @@ impl ClientContext for Deliveries {
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             tracing::error!(reason, "the producer failed for good");
-            self.0.failed.get_or_init(|| reason.to_owned());
+            self.shared.failed.get_or_init(|| reason.to_owned());
         } else {
             complain(&error, reason);
         }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.telling.tell(&statistics);
     }
 }
 
@@ -178,10 +177,10 @@ impl ProducerContext for Deliveries {
     fn delivery(&self, delivered: &DeliveryResult<'_>, pending: Arc<Pending>) {
         let how = match delivered {
             Ok(message) => Ok((offset(message.offset()), Ms(message.timestamp().to_millis().unwrap_or(0)))),
-            Err((error, _)) => Err(self.0.failure(error)),
+            Err((error, _)) => Err(self.shared.failure(error)),
         };
         if pending.answered(1, how) {
-            self.0.tell(&pending);
+            self.shared.tell(&pending);
         }
     }
 }
@@ -200,15 +199,10 @@ impl Shared {
 }
 
 impl Appender {
-    pub(super) fn start(options: &Arc<Options>, asker: Arc<Asker>) -> Result<Self, LogError> {
-        Self::with(&settings::producer(options), options, asker)
-    }
-
-    /// As [`Appender::start`], by a configuration: tests inject errors by it.
-    pub(super) fn with(
-        config: &ClientConfig,
+    pub(super) fn start(
         options: &Arc<Options>,
         asker: Arc<Asker>,
+        telling: Telling,
     ) -> Result<Self, LogError> {
         let shared = Arc::new(Shared {
             load: Mutex::default(),
@@ -217,8 +211,9 @@ impl Appender {
             ending: AtomicBool::new(false),
             untold: Mutex::default(),
         });
-        let context = Deliveries(Arc::clone(&shared));
-        let producer: BaseProducer<Deliveries> = config.create_with_context(context).map_err(not_made)?;
+        let context = Deliveries { shared: Arc::clone(&shared), telling };
+        let producer: BaseProducer<Deliveries> =
+            settings::producer(options).create_with_context(context).map_err(not_made)?;
         let producer = Arc::new(producer);
         let (serving, told) = (Arc::clone(&producer), Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("kafka-append".to_owned());
@@ -244,11 +239,12 @@ impl Appender {
             records.iter().map(|record| Content::read(record)).collect();
         let contents = contents.map_err(|bad| AppendError::Closed(bad.to_string()))?;
         let bytes = records.iter().map(Bytes::len).sum();
-        self.shared.admit(records.len(), bytes, &self.options)?;
+        let ticket = self.shared.admit(records.len(), bytes, &self.options)?;
         let outcome =
             Outcome { first: None, last: Offset(0), timestamp: Ms(0), failed: None, done: Some(done) };
         let pending = Arc::new(Pending {
             left: AtomicUsize::new(records.len()),
+            ticket,
             records: records.len(),
             bytes,
             outcome: Mutex::new(outcome),
@@ -262,7 +258,7 @@ impl Appender {
             }
             let error = self.shared.failure(&error);
             if number == 0 {
-                self.shared.release(records.len(), bytes);
+                self.shared.release(ticket, records.len(), bytes);
                 return Err(error);
             }
             // What was handed over cannot be called back: the append failed, and is told so like any other.
@@ -290,11 +286,16 @@ impl Appender {
         self.producer.send(record).map_err(|(error, _)| error)
     }
 
+    /// What is not answered at this time, which never goes back.
+    pub(super) fn look(&self, now: Duration) -> Unanswered {
+        lock(&self.shared.load).waiting.look(now)
+    }
+
     /// As the log's own.
     pub(super) fn close(&self, limit: Duration) {
         let mut load = lock(&self.shared.load);
         load.closed = true;
-        drop(self.shared.settled.wait_timeout_while(load, limit, |load| load.records > 0));
+        drop(self.shared.settled.wait_timeout_while(load, limit, |load| !load.waiting.is_empty()));
         self.shared.ending.store(true, Ordering::Release);
         let thread = lock(&self.thread).take();
         // The log's last owner may be a callback, which runs on the thread itself.

@@ -16,7 +16,9 @@ use crate::wire::header::{HEADERS_CUT, RENAMED_PREFIX, RESERVED_PREFIX};
 use crate::wire::record::{Builder, Content, TooLarge};
 use bytes::Bytes;
 use rdkafka::message::{BorrowedHeaders, Header, Headers, Message, OwnedHeaders};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 
 /// Bytes of a key that a content holds.
 const KEY_BYTES: usize = u16::MAX as usize;
@@ -43,9 +45,30 @@ pub(super) fn content_of<M: Message<Headers = BorrowedHeaders>>(message: &M) -> 
     built(message.key().unwrap_or_default(), message.payload(), headers.map_or(0, Headers::count), header)
 }
 
-/// A header by its place. The library panics at a name that is no UTF-8, and tells nothing of it.
+thread_local! {
+    /// Whether this thread asks the library for a header.
+    static ASKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has the process say nothing of the panics that [`header`] catches, and everything else as before: or whoever
+/// may write records could fill the disk with the lines of one.
+pub(super) fn hush() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !ASKING.get() {
+                usual(panic);
+            }
+        }));
+    });
+}
+
+/// A header by its place. The library panics at a name that is no UTF-8, and has no other way to it.
 fn header(headers: &BorrowedHeaders, index: usize) -> Option<(&str, &[u8])> {
+    ASKING.set(true);
     let read = catch_unwind(AssertUnwindSafe(|| headers.try_get(index)));
+    ASKING.set(false);
     match read {
         Ok(header) => header.map(|header| (header.key, header.value.unwrap_or_default())),
         Err(_) => Some(("", &[])),

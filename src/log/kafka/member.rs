@@ -2,6 +2,7 @@
 //! polled by a thread of its own. A revocation waits on that thread until the partition was given up; meanwhile
 //! the library keeps the membership alive, up to `max.poll.interval.ms`.
 
+use super::figures::Telling;
 use super::{Options, complain, not_made, say, settings};
 use crate::base::position::{Partition, Topic};
 use crate::base::signal::Signal;
@@ -10,7 +11,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, TopicPartitionList};
+use rdkafka::{ClientContext, Statistics, TopicPartitionList};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -68,11 +69,11 @@ impl Group {
 }
 
 /// Joins the group.
-pub(super) fn join(options: &Options, signal: &Arc<Signal>) -> Result<Member, LogError> {
+pub(super) fn join(options: &Options, telling: Telling, signal: &Arc<Signal>) -> Result<Member, LogError> {
     let (state, changed) = (Mutex::default(), Condvar::new());
     let group = Arc::new(Group { state, changed, signal: Arc::downgrade(signal) });
     let topic = options.topic(Topic::Requests);
-    let heard = Heard { group: Arc::clone(&group), topic: topic.clone() };
+    let heard = Heard { group: Arc::clone(&group), topic: topic.clone(), telling };
     let consumer: BaseConsumer<Heard> =
         settings::member(options).create_with_context(heard).map_err(not_made)?;
     consumer.subscribe(&[&topic]).map_err(not_made)?;
@@ -146,6 +147,7 @@ impl Release for Answer {
 struct Heard {
     group: Arc<Group>,
     topic: String,
+    telling: Telling,
 }
 
 impl ClientContext for Heard {
@@ -155,6 +157,10 @@ impl ClientContext for Heard {
 
     fn error(&self, error: KafkaError, reason: &str) {
         complain(&error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.telling.tell(&statistics);
     }
 }
 

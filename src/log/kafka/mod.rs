@@ -9,29 +9,36 @@
 
 mod append;
 mod content;
+mod figures;
+mod hearing;
 mod member;
 mod read;
 mod settings;
 #[cfg(test)]
-pub(in crate::log) mod tests;
+pub(crate) mod tests;
 pub mod topics;
 mod view;
+mod waiting;
 
 use crate::base::position::{Offset, Topic, TopicPartition};
 use crate::base::signal::Signal;
 use crate::log::{AppendError, Bounds, Contents, Done, Log, LogError, Membership, Reader};
 use append::Appender;
 use bytes::Bytes;
-use rdkafka::ClientContext;
+use figures::Gathered;
+pub use figures::{Brokers, Counts, Figures, Group, Role, RoundTrip, Traffic};
+use hearing::Hearing;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use read::Watchers;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 pub use view::View;
+pub use waiting::Unanswered;
 
 /// How the log is reached and used.
 #[derive(Debug, Clone)]
@@ -91,6 +98,7 @@ pub struct KafkaLog {
     asker: Arc<Asker>,
     appender: Appender,
     watchers: Arc<Watchers>,
+    gathered: Arc<Gathered>,
 }
 
 impl fmt::Debug for KafkaLog {
@@ -113,14 +121,23 @@ impl KafkaLog {
         let options = Arc::new(options);
         let asker = Arc::new(Asker::new(&options)?);
         let partitions = topics::open(&asker, &options)?;
-        let appender = Appender::start(&options, Arc::clone(&asker))?;
-        Ok(Self { options, partitions, asker, appender, watchers: Arc::default() })
+        let gathered = Arc::new(Gathered::default());
+        let telling = gathered.client(Role::Producer);
+        let appender = Appender::start(&options, Arc::clone(&asker), telling)?;
+        Ok(Self { options, partitions, asker, appender, watchers: Arc::default(), gathered })
     }
 
     /// Takes no more appends, and waits until those taken are durable, `limit` at most. Those that are not by
     /// then are told so; they may be in the log or come into it still.
     pub fn close(&self, limit: Duration) {
         self.appender.close(limit);
+    }
+
+    /// How it stands with its brokers. To be looked at about once a second, by one; `now` is of a clock that
+    /// never goes back.
+    #[must_use]
+    pub fn look(&self, now: Duration) -> Figures {
+        self.gathered.look(self.appender.look(now))
     }
 
     fn known(&self, of: TopicPartition) -> Result<(), LogError> {
@@ -139,7 +156,9 @@ impl Contents for KafkaLog {
         if from < bounds.start || from > bounds.end {
             return Err(LogError::OutOfRange { wanted: from, bounds });
         }
-        let reader = read::start(&self.options, &self.asker, &self.watchers, of, (from, bounds.end))?;
+        let telling = self.gathered.client(Role::Reader);
+        let with = (&self.asker, &self.watchers);
+        let reader = read::start(&self.options, with, telling, of, (from, bounds.end))?;
         Ok(Box::new(reader))
     }
 }
@@ -159,20 +178,28 @@ impl Log for KafkaLog {
     }
 
     fn join(&self, signal: &Arc<Signal>) -> Result<Box<dyn Membership>, LogError> {
-        Ok(Box::new(member::join(&self.options, signal)?))
+        Ok(Box::new(member::join(&self.options, self.gathered.client(Role::Member), signal)?))
     }
 }
 
 /// Asks brokers and waits for their answers.
 struct Asker {
-    consumer: BaseConsumer<Quiet>,
+    consumer: BaseConsumer<Hearing>,
     options: Arc<Options>,
 }
 
 impl Asker {
     fn new(options: &Arc<Options>) -> Result<Self, LogError> {
-        let consumer = settings::asker(options).create_with_context(Quiet).map_err(not_made)?;
+        let mut config = settings::asker(options);
+        // Why a connection ended is no more to the library.
+        config.set_log_level(RDKafkaLogLevel::Info);
+        let consumer = config.create_with_context(Hearing::default()).map_err(not_made)?;
         Ok(Self { consumer, options: Arc::clone(options) })
+    }
+
+    /// What the brokers say of a topic.
+    fn metadata(&self, topic: &str) -> Result<Metadata, LogError> {
+        hearing::metadata(&self.consumer, topic, self.options.answer())
     }
 
     fn bounds(&self, of: TopicPartition) -> Result<Bounds, LogError> {
@@ -195,21 +222,6 @@ impl Asker {
         drop(self.consumer.poll(Duration::ZERO));
     }
 }
-
-/// What a client without a purpose of its own says goes to our own log lines.
-struct Quiet;
-
-impl ClientContext for Quiet {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        say(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        complain(&error, reason);
-    }
-}
-
-impl ConsumerContext for Quiet {}
 
 /// A line of the library's. It names brokers and topics, and no record.
 fn say(level: RDKafkaLogLevel, facility: &str, message: &str) {

@@ -4,6 +4,7 @@
 //!
 //! What stops the thread stays: a reader that failed says so for good, and never goes on behind it.
 
+use super::figures::Telling;
 use super::{Asker, Options, complain, content, not_made, offset, say, settings};
 use crate::base::limits;
 use crate::base::position::{Offset, TopicPartition};
@@ -82,16 +83,17 @@ struct State {
 /// Begins to fetch at `from`; the end is known.
 pub(super) fn start(
     options: &Arc<Options>,
-    asker: &Arc<Asker>,
-    watchers: &Arc<Watchers>,
+    (asker, watchers): (&Arc<Asker>, &Arc<Watchers>),
+    telling: Telling,
     of: TopicPartition,
     (from, end): (Offset, Offset),
 ) -> Result<KafkaReader, LogError> {
+    content::hush();
     let records = VecDeque::new();
     let state = State { records, bytes: 0, fetched: from, end, failed: None, left: false };
     let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
     let (topic, partition) = (options.topic(of.topic), i32::from(of.partition.0));
-    let heard = Heard { shared: Arc::clone(&shared), topic: topic.clone(), partition };
+    let heard = Heard { shared: Arc::clone(&shared), topic: topic.clone(), partition, telling };
     let consumer: BaseConsumer<Heard> =
         settings::reader(options).create_with_context(heard).map_err(not_made)?;
     let at = i64::try_from(from.0).unwrap_or(i64::MAX);
@@ -169,6 +171,7 @@ struct Heard {
     shared: Arc<Shared>,
     topic: String,
     partition: i32,
+    telling: Telling,
 }
 
 impl ClientContext for Heard {
@@ -181,6 +184,7 @@ impl ClientContext for Heard {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.telling.tell(&statistics);
         let topic = statistics.topics.get(&self.topic);
         if let Some(partition) = topic.and_then(|topic| topic.partitions.get(&self.partition)) {
             let mut state = lock(&self.shared.state);

@@ -42,7 +42,7 @@ const OURS: &[(&str, &str)] = &[
     ("group.protocol", "partitions are handed over one by one"),
     ("partition.assignment.strategy", "partitions are handed over one by one"),
     ("allow.auto.create.topics", "a topic that nobody made is a mistake"),
-    ("statistics.interval.ms", "the lag is told by them"),
+    ("statistics.interval.ms", "lag and metrics are told by them"),
     ("client.rack", "what is acknowledged is read from the leader"),
 ];
 
@@ -95,7 +95,7 @@ pub(super) fn producer(options: &Options) -> ClientConfig {
             ("message.max.bytes", &bytes),
             ("queue.buffering.max.messages", &records),
             ("queue.buffering.max.kbytes", "2147483647"),
-            ("statistics.interval.ms", "0"),
+            ("statistics.interval.ms", "1000"),
             ("allow.auto.create.topics", "false"),
         ],
     )
@@ -135,7 +135,7 @@ pub(super) fn member(options: &Options) -> ClientConfig {
             ("auto.offset.reset", "error"),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
-            ("statistics.interval.ms", "0"),
+            ("statistics.interval.ms", "1000"),
             ("allow.auto.create.topics", "false"),
         ],
     )

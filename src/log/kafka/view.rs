@@ -1,6 +1,7 @@
 //! Looking into a log on Kafka: what its partitions hold, for whoever writes nothing and joins no group. The
 //! topics need not be as they must be, nor all be there.
 
+use super::figures::{Gathered, Role};
 use super::read::{self, Watchers};
 use super::{Asker, Options, settings};
 use crate::base::position::{Offset, TopicPartition};
@@ -13,6 +14,7 @@ pub struct View {
     options: Arc<Options>,
     asker: Arc<Asker>,
     watchers: Arc<Watchers>,
+    gathered: Arc<Gathered>,
 }
 
 impl fmt::Debug for View {
@@ -30,7 +32,7 @@ impl View {
         settings::check(options)?;
         let options = Arc::new(options.clone());
         let asker = Arc::new(Asker::new(&options)?);
-        Ok(Self { options, asker, watchers: Arc::default() })
+        Ok(Self { options, asker, watchers: Arc::default(), gathered: Arc::default() })
     }
 }
 
@@ -44,7 +46,9 @@ impl Contents for View {
         if from < bounds.start || from > bounds.end {
             return Err(LogError::OutOfRange { wanted: from, bounds });
         }
-        let reader = read::start(&self.options, &self.asker, &self.watchers, of, (from, bounds.end))?;
+        let telling = self.gathered.client(Role::Reader);
+        let with = (&self.asker, &self.watchers);
+        let reader = read::start(&self.options, with, telling, of, (from, bounds.end))?;
         Ok(Box::new(reader))
     }
 }

@@ -2,15 +2,24 @@
 //! own. It ends with this process, however that one ends, because it holds the other end of a pipe.
 
 use super::link::Link;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 struct Broker {
     link: Link,
     bootstrap: String,
+    secure: Secure,
     /// Its standard input is what the script waits for the end of.
     _script: Child,
+}
+
+/// The same broker's listener with TLS and passwords; the link does not lead there.
+pub(super) struct Secure {
+    pub(super) bootstrap: String,
+    /// Where the files of its authority are: `ca.pem`, and `node.crt`, which is nobody's authority.
+    pub(super) folder: PathBuf,
 }
 
 static BROKER: OnceLock<Option<Broker>> = OnceLock::new();
@@ -38,6 +47,11 @@ pub(super) fn link() -> &'static Link {
     BROKER.get().and_then(Option::as_ref).map(|broker| &broker.link).expect("the broker runs")
 }
 
+/// How to reach the broker in secret; where it runs.
+pub(super) fn secure() -> &'static Secure {
+    BROKER.get().and_then(Option::as_ref).map(|broker| &broker.secure).expect("the broker runs")
+}
+
 fn start() -> Result<Broker, String> {
     let has = |program: &str| {
         let tried =
@@ -50,16 +64,19 @@ fn start() -> Result<Broker, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?.keep();
     let (link, port) = Link::begin().map_err(|error| error.to_string())?;
     let mut script = Command::new("python3");
-    script.arg("deploy/kafka/kafka.py").arg("--folder").arg(&folder).args(["--port", "0"]);
+    script.arg("deploy/kafka/kafka.py").arg("--folder").arg(&folder).args(["--port", "0", "--secure"]);
     script.args(["--advertise", &port.to_string(), "attached"]).env_remove("KAFKA_BOOTSTRAP");
     let script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut script = script.map_err(|error| format!("python3: {error}"))?;
-    let mut line = String::new();
     let told = script.stdout.take().ok_or("no output")?;
-    BufReader::new(told).read_line(&mut line).map_err(|error| error.to_string())?;
-    let Some(broker) = line.trim().parse().ok() else {
-        return Err("deploy/kafka/kafka.py started nothing (its message is above)".to_owned());
+    let lines: io::Result<Vec<_>> = BufReader::new(told).lines().take(2).collect();
+    let lines = lines.map_err(|error| error.to_string())?;
+    let (broker, secure) = match &lines[..] {
+        [plain, secure] => (plain.parse().ok(), secure.clone()),
+        _ => (None, String::new()),
     };
+    let broker = broker.ok_or("deploy/kafka/kafka.py started nothing (its message is above)")?;
     link.lead_to(broker);
-    Ok(Broker { link, bootstrap: format!("127.0.0.1:{port}"), _script: script })
+    let secure = Secure { bootstrap: secure, folder };
+    Ok(Broker { link, bootstrap: format!("127.0.0.1:{port}"), secure, _script: script })
 }

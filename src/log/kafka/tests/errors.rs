@@ -4,7 +4,7 @@ use super::harness::{create, fresh, trim};
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::log::conformance::{Answer, answer, append_values, record};
 use crate::log::kafka::append::Appender;
-use crate::log::kafka::{Asker, KafkaLog, Options, read};
+use crate::log::kafka::{Asker, Gathered, KafkaLog, Options, Role, read};
 use crate::log::{AppendError, Contents, LogError, PollLimit, Reader, read_before};
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -24,7 +24,7 @@ fn append(appender: &Appender, values: &[&[u8]]) -> Result<Answer, AppendError> 
 fn appender(options: Options) -> Appender {
     let options = Arc::new(options);
     let asker = Arc::new(Asker::new(&options).unwrap());
-    Appender::start(&options, asker).unwrap()
+    Appender::start(&options, asker, Arc::new(Gathered::default()).client(Role::Producer)).unwrap()
 }
 
 fn mock() -> (MockCluster<'static, rdkafka::producer::DefaultProducerContext>, Options) {
@@ -119,7 +119,8 @@ fn a_reader_that_was_overrun_is_told() {
     let options = Arc::new(options);
     let asker = Arc::new(Asker::new(&options).unwrap());
     let place = (Offset(2), bounds.end);
-    let reader = read::start(&options, &asker, &Arc::default(), AT, place);
+    let telling = Arc::new(Gathered::default()).client(Role::Reader);
+    let reader = read::start(&options, (&asker, &Arc::default()), telling, AT, place);
     let mut reader: Box<dyn Reader> = Box::new(reader.unwrap());
     let limit = PollLimit { records: 9, bytes: 9_999 };
     for _ in 0..2 {

@@ -5,13 +5,14 @@ use super::raw::{Strange, produce};
 use crate::base::limits;
 use crate::base::position::{Offset, Partition, Topic, TopicPartition};
 use crate::log::conformance::{answer, append, read_from};
-use crate::log::kafka::{KafkaLog, Options, settings};
+use crate::log::kafka::{KafkaLog, Options, content, settings};
 use crate::log::{Contents, PollLimit, Stored, read_before};
 use crate::wire::envelope::{DeadCode, Envelope};
 use crate::wire::record::{Builder, Content};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers, Message};
+use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 const AT: TopicPartition = TopicPartition::new(Topic::Requests, Partition(0));
@@ -67,6 +68,38 @@ fn what_a_stranger_writes_is_a_content_whatever_it_is() {
         Some((255, 70_000))
     );
     assert_eq!(read(&log), records, "the same each time it is read");
+}
+
+/// The process whose words are looked at is this one once more.
+const ALONE: &str = "CLAUSUM_TEST_ALONE";
+
+#[test]
+fn a_header_whose_name_is_no_text_is_no_line_on_standard_error() {
+    if std::env::var_os(ALONE).is_some() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("strange", 1, 1).unwrap();
+        let headers = vec![(&b"\xff"[..], Some(&b"lost"[..])); 3];
+        let record = Strange { key: Some(b"k"), value: Some(b"{}"), headers };
+        produce(&cluster.bootstrap_servers(), "strange", &record);
+        let consumer: BaseConsumer =
+            settings::reader(&Options::new(cluster.bootstrap_servers())).create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset("strange", 0, rdkafka::Offset::Offset(0)).unwrap();
+        consumer.assign(&list).unwrap();
+        let message = consumer.poll(LIMIT).unwrap().unwrap();
+        content::hush();
+        let content = content::content_of(&message);
+        assert_eq!(Content::read(&content).unwrap().headers().collect::<Vec<_>>(), [("", &b""[..]); 3]);
+        drop(std::panic::catch_unwind(|| panic!("what nobody expects is told")));
+        return;
+    }
+    let name = "log::kafka::tests::foreign::a_header_whose_name_is_no_text_is_no_line_on_standard_error";
+    let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+    let told = alone.args(["--exact", name, "--nocapture"]).env(ALONE, "1").output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert!(told.status.success() && out.contains("1 passed"), "{out}{err}");
+    assert_eq!(err.matches("panicked").count(), 1, "{err}");
+    assert!(err.contains("what nobody expects is told"), "{err}");
 }
 
 #[test]

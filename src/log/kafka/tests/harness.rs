@@ -1,12 +1,13 @@
 //! The log under test, with topics of its own.
 
 use super::broker::{bootstrap, link};
-use crate::base::position::{Topic, TopicPartition};
+use crate::base::position::{Partition, Topic, TopicPartition};
 use crate::base::signal::Signal;
-use crate::log::conformance::{Harness, record};
+use crate::log::conformance::{Answer, Harness, append_values, record};
+use crate::log::kafka::hearing::Hearing;
 use crate::log::kafka::settings::{self, MESSAGE_BYTES};
 use crate::log::kafka::topics::{self, wait_for};
-use crate::log::kafka::{Asker, KafkaLog, Options, Quiet};
+use crate::log::kafka::{Asker, KafkaLog, Options};
 use crate::log::{Contents, Log};
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -40,8 +41,8 @@ pub(super) fn fresh() -> Option<Options> {
     Some(options)
 }
 
-pub(super) fn admin(options: &Options) -> AdminClient<Quiet> {
-    settings::asker(options).create_with_context(Quiet).unwrap()
+pub(super) fn admin(options: &Options) -> AdminClient<Hearing> {
+    settings::asker(options).create_with_context(Hearing::default()).unwrap()
 }
 
 /// Creates the topics as they must be, but for these settings.
@@ -63,7 +64,7 @@ pub(super) fn create_one(options: &Options, name: &str, partitions: i32, other: 
     made.into_iter().for_each(|made| drop(made.unwrap()));
     // The broker has answered before it knows of the topic itself.
     let asker = Asker::new(&Arc::new(options.clone())).unwrap();
-    while topics::partitions_of(&asker.consumer, options, name).unwrap().is_none() {
+    while topics::partitions_of(&asker, name).unwrap().is_none() {
         Signal::default().wait(Duration::from_millis(5));
     }
 }
@@ -95,6 +96,35 @@ pub(super) fn trim(options: &Options, of: TopicPartition, to: i64) {
     let (topic, partition) = (options.topic(of.topic), i32::from(of.partition.0));
     list.add_partition_offset(&topic, partition, rdkafka::Offset::Offset(to)).unwrap();
     wait_for(admin(options).delete_records(&list, &AdminOptions::new())).unwrap();
+}
+
+/// A log whose broker hears of no append until it is released.
+pub(crate) struct Holding {
+    options: Options,
+    log: Arc<KafkaLog>,
+}
+
+impl Holding {
+    /// None where there is no broker.
+    pub(crate) fn begin() -> Option<Self> {
+        let options = fresh()?;
+        create(&options, 1, &[]);
+        let log = Arc::new(KafkaLog::open(options.clone()).unwrap());
+        link().hold(&options.prefix);
+        Some(Self { options, log })
+    }
+
+    pub(crate) fn log(&self) -> Arc<KafkaLog> {
+        Arc::clone(&self.log)
+    }
+
+    pub(crate) fn append(&self) -> Answer {
+        append_values(&*self.log, TopicPartition::new(Topic::Requests, Partition(0)), &[b"held"])
+    }
+
+    pub(crate) fn release(&self) {
+        link().release(&self.options.prefix);
+    }
 }
 
 struct OnKafka {

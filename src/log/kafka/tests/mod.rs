@@ -2,10 +2,12 @@
 
 mod broker;
 mod errors;
+mod figures;
 mod foreign;
-pub(in crate::log) mod harness;
+pub(crate) mod harness;
 mod link;
 mod members;
 mod opening;
 mod raw;
+mod secure;
 mod topics;

@@ -132,7 +132,7 @@ fn wait_until_led(options: &Options, partitions: u16, clock: &dyn Clock) -> Resu
 
 /// Whether every partition of a topic has a leader that answers.
 fn is_led(asker: &Asker, options: &Options, name: &str, partitions: u16) -> Result<(), String> {
-    let found = partitions_of(&asker.consumer, options, name).map_err(|error| error.to_string())?;
+    let found = partitions_of(asker, name).map_err(|error| error.to_string())?;
     let found = found.ok_or("it does not exist")?;
     let led = found.iter().filter(|partition| partition.leader.is_some()).count();
     if led != usize::from(partitions) {

@@ -160,7 +160,7 @@ const BROKERS: Rule = rule("auto.create.topics.enable", Due::Is("false"));
 /// answers.
 pub(super) fn open(asker: &Asker, options: &Options) -> Result<u16, LogError> {
     let roles = Topic::ALL.map(Role::Log);
-    judge::opens(&look_at(&asker.consumer, options, &roles)?)
+    judge::opens(&look_at(asker, options, &roles)?)
 }
 
 /// Waits for an answer of the library's, which comes from a thread of its own.

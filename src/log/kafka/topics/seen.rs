@@ -2,15 +2,13 @@
 
 use super::{BROKERS, Role, Wish, rules, wait_for};
 use crate::log::LogError;
-use crate::log::kafka::{Options, not_made, say, settings};
-use rdkafka::ClientContext;
+use crate::log::kafka::hearing::Hearing;
+use crate::log::kafka::{Asker, Options, not_made, settings};
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::{Metadata, MetadataPartition};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A cluster as it is seen at one time.
@@ -80,9 +78,8 @@ impl Cluster {
     /// A property that may not be set or is none, or no broker answers, with what was tried.
     pub fn look(options: &Options) -> Result<Cluster, LogError> {
         settings::check(options)?;
-        let consumer: BaseConsumer<Tries> =
-            settings::asker(options).create_with_context(Tries::default()).map_err(not_made)?;
-        let seen = look_at(&consumer, options, &Role::ALL).and_then(|mut cluster| {
+        let asker = Asker::new(&Arc::new(options.clone()))?;
+        let seen = look_at(&asker, options, &Role::ALL).and_then(|mut cluster| {
             let admin = admin(options)?;
             for broker in &mut cluster.brokers {
                 let asked = [ResourceSpecifier::Broker(broker.id)];
@@ -95,9 +92,7 @@ impl Cluster {
         seen.map_err(|error| match error {
             LogError::Unreachable(what) => {
                 let (at, seconds) = (&options.bootstrap, options.answer().as_secs_f64());
-                let why =
-                    consumer.context().last(&consumer).map_or_else(String::new, |why| format!(": {why}"));
-                LogError::Unreachable(format!("{at} within {seconds} s: {what}{why}"))
+                LogError::Unreachable(format!("{at} within {seconds} s: {what}"))
             }
             other => other,
         })
@@ -122,15 +117,15 @@ impl TopicSeen {
 }
 
 /// Looks at topics, and at brokers without their settings.
-pub(in crate::log::kafka) fn look_at<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
+pub(in crate::log::kafka) fn look_at(
+    asker: &Asker,
     options: &Options,
     roles: &[Role],
 ) -> Result<Cluster, LogError> {
     let mut cluster = Cluster { brokers: Vec::new(), topics: Vec::new() };
     for role in roles.iter().copied() {
         let name = options.named(role.name());
-        let metadata = metadata_of(consumer, options, &name)?;
+        let metadata = asker.metadata(&name)?;
         cluster.brokers = brokers(&metadata);
         let found = found(&metadata, &name);
         cluster.topics.push(TopicSeen { role, name, found });
@@ -153,25 +148,15 @@ pub(in crate::log::kafka) fn look_at<C: ConsumerContext>(
 }
 
 /// The partitions of one topic, if it is there.
-pub(in crate::log::kafka) fn partitions_of<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    options: &Options,
+pub(in crate::log::kafka) fn partitions_of(
+    asker: &Asker,
     name: &str,
 ) -> Result<Option<Vec<PartitionSeen>>, LogError> {
-    let metadata = metadata_of(consumer, options, name)?;
+    let metadata = asker.metadata(name)?;
     Ok(match found(&metadata, name) {
         Found::There { partitions, .. } => Some(partitions),
         Found::Missing | Found::Hidden(_) => None,
     })
-}
-
-fn metadata_of<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    options: &Options,
-    name: &str,
-) -> Result<Metadata, LogError> {
-    let metadata = consumer.fetch_metadata(Some(name), options.answer());
-    metadata.map_err(|error| LogError::Unreachable(format!("topic {name}: {error}")))
 }
 
 fn brokers(metadata: &Metadata) -> Vec<BrokerSeen> {
@@ -207,13 +192,13 @@ fn partition(of: &MetadataPartition) -> PartitionSeen {
     PartitionSeen { number: of.id(), leader, replicas: of.replicas().len(), in_sync: of.isr().len() }
 }
 
-pub(super) fn admin(options: &Options) -> Result<AdminClient<Tries>, LogError> {
-    settings::asker(options).create_with_context(Tries::default()).map_err(not_made)
+pub(super) fn admin(options: &Options) -> Result<AdminClient<Hearing>, LogError> {
+    settings::asker(options).create_with_context(Hearing::default()).map_err(not_made)
 }
 
 /// The settings of each of these, in their order; none of one whose settings may not be seen.
 fn describe(
-    admin: &AdminClient<Tries>,
+    admin: &AdminClient<Hearing>,
     asked: &[ResourceSpecifier<'_>],
     limit: Duration,
 ) -> Result<Vec<BTreeMap<String, String>>, LogError> {
@@ -225,31 +210,3 @@ fn describe(
     };
     Ok(told.into_iter().map(|told| told.map(named).unwrap_or_default()).collect())
 }
-
-/// Keeps what the library last complained of: a question that nobody answered says only that time is up.
-#[derive(Default)]
-pub(super) struct Tries(Mutex<Option<String>>);
-
-impl Tries {
-    /// The last complaint. They wait in the client until somebody polls.
-    fn last(&self, consumer: &BaseConsumer<Tries>) -> Option<String> {
-        const WAITING: usize = 16;
-        (0..WAITING).for_each(|_| drop(consumer.poll(Duration::ZERO)));
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl ClientContext for Tries {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        say(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        // That all brokers are down comes last and says least.
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
-        }
-    }
-}
-
-impl ConsumerContext for Tries {}
