@@ -245,7 +245,7 @@ class Phase:
             told = json.loads(ended.stdout)
             partitions = told["partitions"]
         except (ValueError, KeyError):
-            why = ended.stderr.strip()[-400:]
+            why = (ended.stdout + ended.stderr).strip()[-400:]
             self.outcome.breaches.append(f"clausum log replay ended with {ended.returncode}: {why}")
             return
         differing = sum(partition.get("faults", 1) for partition in partitions)

@@ -1,5 +1,6 @@
 """The workers under test: processes of the real binary, each with a data folder and a link, as root with a disk."""
 
+import errno
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import time
 
 DISK_BYTES = 1 << 30
+BLOCK_BYTES = 1 << 12
 LEAVE_WITHIN_S = 40
 AGAIN_AFTER_S = 1.0
 # Whatever becomes of who started it, a worker does not outlive it.
@@ -25,16 +27,17 @@ class Disk:
         subprocess.run(["mount", *options, "clausum-chaos", folder], check=True, capture_output=True, text=True)
 
     def fill(self):
-        """Leaves no byte."""
-        with self.stuffing.open("wb", buffering=0) as file:
-            left = os.statvfs(self.folder)
-            try:
-                os.posix_fallocate(file.fileno(), 0, max(1, left.f_bavail * left.f_frsize))
-                file.seek(0, os.SEEK_END)
-                while True:
-                    file.write(bytes(4096))
-            except OSError:
-                pass
+        """Leaves no block, though a worker writes meanwhile: what does not go in whole goes in by halves."""
+        with self.stuffing.open("wb") as file:
+            end, size = 0, DISK_BYTES
+            while size >= BLOCK_BYTES:
+                try:
+                    os.posix_fallocate(file.fileno(), end, size)
+                    end += size
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    size //= 2
 
     def free(self):
         self.stuffing.unlink(missing_ok=True)
