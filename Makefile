@@ -42,11 +42,13 @@ demo: build
 # The build comes before the lints: clippy reuses what build scripts made, RocksDB above all.
 # --all-targets runs benches in their tiny mode and leaves documentation tests out.
 test: bootstrap
-	@deploy/bootstrap.sh rustfmt clippy $$([ -z "$${CLAUSUM_KAFKA_REQUIRED-1}" ] || echo kafka)
+	@deploy/bootstrap.sh rustfmt clippy $$([ -z "$${CLAUSUM_KAFKA_REQUIRED-1}" ] || echo chaos)
 	@$(STEP) 'check format' cargo fmt --check
 	@$(STEP) 'build clausum' cargo build --locked --bin clausum
 	@$(STEP) 'build tests' cargo test --locked --all-targets --no-run
 	@CLAUSUM_KAFKA_REQUIRED=$${CLAUSUM_KAFKA_REQUIRED-1} $(STEP) 'run tests' cargo test --locked --all-targets
+	@[ -z "$${CLAUSUM_KAFKA_REQUIRED-1}" ] || CHAOS_SECONDS=60 CHAOS_SEED=1 \
+		$(STEP) 'short chaos' deploy/chaos.sh "$(CARGO_TARGET_DIR)/debug/clausum"
 	@$(STEP) 'lint' cargo clippy --locked --all-targets -- -D warnings
 
 slow: build
