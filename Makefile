@@ -10,13 +10,14 @@ STEP := deploy/step.sh
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help bootstrap build demo test slow planted damage upgrade bench day recover flame fmt lint
+.PHONY: help bootstrap build demo test slow planted chaos damage upgrade bench day recover flame fmt lint
 
 help:
 	@echo 'make demo    build, start a server with seeded traffic, show its decisions (Ctrl-C stops it)'
 	@echo 'make test    format check, build, all tests, lints: what must pass before a change goes in'
 	@echo 'make slow    the tests of the real binary in their long form'
 	@echo 'make planted bugs planted on purpose, one after the other: the simulation must see each'
+	@echo 'make chaos   brokers and workers fail in every way at random: nothing lost, doubled or different'
 	@echo 'make damage  thousands of harmed files: each recovered from, or named and refused'
 	@echo 'make upgrade what the programs of earlier commits wrote, gone on with by that of today (needs the history)'
 	@echo 'make bench   measure; every bench prints a digest of what it computed'
@@ -41,11 +42,13 @@ demo: build
 # The build comes before the lints: clippy reuses what build scripts made, RocksDB above all.
 # --all-targets runs benches in their tiny mode and leaves documentation tests out.
 test: bootstrap
-	@deploy/bootstrap.sh rustfmt clippy $$([ -z "$${CLAUSUM_KAFKA_REQUIRED-1}" ] || echo kafka)
+	@deploy/bootstrap.sh rustfmt clippy $$([ -z "$${CLAUSUM_KAFKA_REQUIRED-1}" ] || echo chaos)
 	@$(STEP) 'check format' cargo fmt --check
 	@$(STEP) 'build clausum' cargo build --locked --bin clausum
 	@$(STEP) 'build tests' cargo test --locked --all-targets --no-run
 	@CLAUSUM_KAFKA_REQUIRED=$${CLAUSUM_KAFKA_REQUIRED-1} $(STEP) 'run tests' cargo test --locked --all-targets
+	@[ -z "$${CLAUSUM_KAFKA_REQUIRED-1}" ] || CHAOS_SECONDS=60 CHAOS_SEED=1 \
+		$(STEP) 'short chaos' deploy/chaos.sh "$(CARGO_TARGET_DIR)/debug/clausum"
 	@$(STEP) 'lint' cargo clippy --locked --all-targets -- -D warnings
 
 slow: build
@@ -59,6 +62,11 @@ upgrade: build
 
 planted: bootstrap
 	@$(STEP) 'planted bugs' deploy/planted.py
+
+# Half an hour, of which CHAOS_SECONDS (1500) are faults; 60 is the short form. deploy/chaos says the rest.
+chaos: build
+	@deploy/bootstrap.sh chaos
+	@$(STEP) 'chaos' deploy/chaos.sh "$(CARGO_TARGET_DIR)/debug/clausum"
 
 bench: bootstrap
 	@$(STEP) 'bench' cargo bench --locked --profile dev --bench bench

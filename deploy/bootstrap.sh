@@ -2,7 +2,8 @@
 # Installs what a bare Debian machine lacks to build Clausum; silent when nothing is missing.
 #
 #   bootstrap.sh [COMPONENT…]     what is needed besides: rustfmt and clippy, components of the Rust toolchain;
-#                                 kafka, what deploy/kafka/kafka.py runs a broker with
+#                                 kafka, what deploy/kafka/kafka.py runs a broker with; chaos, what
+#                                 deploy/chaos.sh needs besides
 #
 # Debian packages come through apt-get (with sudo when not root), Rust through rustup, and only if there is
 # no cargo at all: an installed toolchain is never changed but for a component that was asked for.
@@ -47,6 +48,9 @@ missing_packages() {
         has mvn || echo maven
         has java || echo default-jre-headless
         has openssl || echo openssl
+    fi
+    if [ "$environment" = yes ]; then
+        python3 -c 'import ensurepip' >/dev/null 2>&1 || echo python3-venv
     fi
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || echo ca-certificates
 }
@@ -119,9 +123,12 @@ check_component() {
     rustup component add "$1" </dev/null || fail "rustup could not add $1 (its message is above; is there a network?)"
 }
 
-broker=no
+broker=no environment=no
 for component in "$@"; do
-    [ "$component" != kafka ] || broker=yes
+    case $component in
+        kafka) broker=yes ;;
+        chaos) broker=yes environment=yes ;;
+    esac
 done
 packages=$(missing_packages | tr '\n' ' ')
 packages=${packages% }
@@ -129,5 +136,8 @@ packages=${packages% }
 has cargo || install_rust
 check_rust
 for component in "$@"; do
-    [ "$component" = kafka ] || check_component "$component"
+    case $component in
+        kafka | chaos) ;;
+        *) check_component "$component" ;;
+    esac
 done

@@ -3,7 +3,7 @@
 
   kafka.py start [NODES]   starts 1 (or 3) KRaft nodes and prints their bootstrap string once they answer
   kafka.py attached [NODES]  the same, and ends them and removes the folder when its standard input closes
-  kafka.py stop            ends all nodes; the data stays, and `start` goes on with it
+  kafka.py stop [I]        ends all nodes, or node I; the data stays, and `start` or `restart` goes on with it
   kafka.py kill I          ends node I without notice (SIGKILL)
   kafka.py restart I       starts node I again on its data
   kafka.py status          a line for each node; exits 3 unless all run
@@ -11,12 +11,13 @@
   kafka.py tool CLASS ...  runs a class of the jars, as org.apache.kafka.tools.TopicCommand
 
 Options, before the command: --folder (default: clausum-kafka in the folder for temporary files), --port (of the
-first node; each takes two, or three with --secure; 0 finds free ones), --heap (of a node), --advertise (the port
-that clients of a single node are told, for one who stands in between), --secure (a listener beside the plain one:
-TLS, and SCRAM-SHA-512 for the user `clausum` with the password `clausum-secret`; the second line printed is its
-bootstrap string, FOLDER/ca.pem the authority; needs openssl). Several clusters may run at once, each in a folder
-of its own. Where KAFKA_BOOTSTRAP is set, `start` and `attached` print it and start nothing. Jars are kept in
-~/.cache/clausum/kafka/VERSION. Only processes that this script started in the folder are ever ended.
+first node; each takes two, or three with --secure; 0 finds free ones), --host (the address that nodes listen on for
+clients), --heap (of a node), --advertise (the port that clients of a single node are told, for one who stands in
+between), --secure (a listener beside the plain one: TLS, and SCRAM-SHA-512 for the user `clausum` with the password
+`clausum-secret`; the second line printed is its bootstrap string, FOLDER/ca.pem the authority; needs openssl).
+Several clusters may run at once, each in a folder of its own. Where KAFKA_BOOTSTRAP is set, `start` and `attached`
+print it and start nothing. Jars are kept in ~/.cache/clausum/kafka/VERSION. Only processes that this script started
+in the folder are ever ended.
 """
 
 import argparse
@@ -45,9 +46,9 @@ process.roles=broker,controller
 node.id={id}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{secure_listener}
-advertised.listeners=PLAINTEXT://127.0.0.1:{told}{secure_listener}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://127.0.0.1:{controller}{secure_listener}{listeners}
+advertised.listeners=PLAINTEXT://{host}:{told}{secure_listener}{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL{protocols}
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 # Of three nodes one may be away and acks=all is answered still.
@@ -125,21 +126,21 @@ def java(*arguments, **options):
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
 
 
-def free_ports(count):
+def free_ports(count, host="127.0.0.1"):
     """Ports nobody listens on, each a different one."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
-        each.bind(("127.0.0.1", 0))
+        each.bind((host, 0))
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
         each.close()
     return ports
 
 
-def brokers_known(port):
+def brokers_known(port, host="127.0.0.1"):
     """How many brokers the node at a port knows; 0 if it does not answer. A Metadata request, version 1."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2) as node:
+        with socket.create_connection((host, port), timeout=2) as node:
             node.sendall(struct.pack(">ihhihi", 14, 3, 1, 7, -1, 0))
             answer = b""
             while len(answer) < 12:
@@ -171,11 +172,14 @@ class Cluster:
 
     def __init__(self, arguments):
         self.folder = pathlib.Path(arguments.folder).resolve()
+        self.host = arguments.host
         self.port = arguments.port
         self.heap = arguments.heap
         self.told = arguments.advertise
         self.secure = arguments.secure
         self.flags = []
+        # How many listeners apart each node has, for clients whose connections somebody stands in between of.
+        self.apart = 0
         self.plan = self.folder / "cluster.json"
         self.nodes = json.loads(self.plan.read_text()) if self.plan.exists() else []
 
@@ -184,8 +188,12 @@ class Cluster:
         if self.port:
             ports = [self.port + n for n in range(3 * count)]
         else:
-            ports = free_ports(3 * count)
+            ports = free_ports(3 * count, self.host)
         self.nodes = [{"id": n + 1, "port": ports[2 * n], "controller": ports[2 * n + 1]} for n in range(count)]
+        for node in self.nodes:
+            # A listener apart for each of some clients: where it listens, and where that client is told it does.
+            more = free_ports(2 * self.apart)
+            node["apart"] = [{"port": port, "told": told} for port, told in zip(more[::2], more[1::2])]
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.secure:
             certify(self.folder)
@@ -195,8 +203,9 @@ class Cluster:
 
     def bootstrap(self):
         """A line for the plain listeners, and one for the secure ones if there are any."""
-        kinds = [kind for kind in ("port", "secure") if all(kind in node for node in self.nodes)]
-        return "\n".join(",".join(f"127.0.0.1:{node[kind]}" for node in self.nodes) for kind in kinds)
+        hosts = {"port": self.host, "secure": "127.0.0.1"}
+        kinds = [kind for kind in hosts if all(kind in node for node in self.nodes)]
+        return "\n".join(",".join(f"{hosts[kind]}:{node[kind]}" for node in self.nodes) for kind in kinds)
 
     def home(self, node):
         return self.folder / str(node["id"])
@@ -226,11 +235,16 @@ class Cluster:
         voters = ",".join(f"{n['id']}@127.0.0.1:{n['controller']}" for n in self.nodes)
         replicas, in_sync = (3, 2) if count >= 3 else (1, 1)
         secure = f",SECURE://127.0.0.1:{node['secure']}" if "secure" in node else ""
+        apart = list(enumerate(node.get("apart", []), 1))
         settings.write_text(
             (PROPERTIES + SECURE * bool(secure)).format(
                 **node,
                 secure_listener=secure,
                 folder=self.folder,
+                host=self.host,
+                listeners="".join(f",APART{n}://127.0.0.1:{each['port']}" for n, each in apart),
+                advertised="".join(f",APART{n}://127.0.0.1:{each['told']}" for n, each in apart),
+                protocols="".join(f",APART{n}:PLAINTEXT" for n, _ in apart),
                 told=self.told if self.told and count == 1 else node["port"],
                 voters=voters,
                 data=home / "data",
@@ -261,10 +275,14 @@ class Cluster:
         (home / "pid").write_text(str(started.pid))
         return started
 
+    def answers(self, node):
+        """Whether the node knows all nodes."""
+        return brokers_known(node["port"], self.host) >= len(self.nodes)
+
     def wait(self, node, process):
         """Whether the node knows all nodes; false if it ended."""
         end = time.monotonic() + ANSWER_WITHIN_S
-        while brokers_known(node["port"]) < len(self.nodes):
+        while not self.answers(node):
             if process.poll() is not None:
                 return False
             if time.monotonic() > end:
@@ -281,7 +299,7 @@ class Cluster:
         for left in reversed(range(tries)):
             idle = [node for node in self.nodes if not self.pid(node)]
             for node in idle:
-                if brokers_known(node["port"]):
+                if brokers_known(node["port"], self.host):
                     fail(f"something else answers on port {node['port']}: choose another with --port")
             started = [(node, self.launch(node)) for node in idle]
             ended = [node for node, process in started if not self.wait(node, process)]
@@ -325,7 +343,7 @@ class Cluster:
             return 3
         running = [(node, self.pid(node)) for node in self.nodes]
         for node, pid in running:
-            print(f"node {node['id']}  127.0.0.1:{node['port']}  {f'process {pid}' if pid else 'down'}")
+            print(f"node {node['id']}  {self.host}:{node['port']}  {f'process {pid}' if pid else 'down'}")
         return 0 if all(pid for _, pid in running) else 3
 
 
@@ -349,6 +367,7 @@ def attached(cluster, count):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", default=os.path.join(tempfile.gettempdir(), "clausum-kafka"))
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=19092)
     parser.add_argument("--heap", default="512m")
     parser.add_argument("--advertise", type=int)
@@ -369,8 +388,8 @@ def main():
             print(cluster.bootstrap())
         case "attached" if count or not rest:
             attached(cluster, count)
-        case "stop" if not rest:
-            cluster.stop(signal.SIGTERM)
+        case "stop" if len(rest) <= 1:
+            cluster.stop(signal.SIGTERM, cluster.node(rest[0]) if rest else None)
         case "kill" if len(rest) == 1:
             cluster.stop(signal.SIGKILL, cluster.node(rest[0]))
         case "restart" if len(rest) == 1:
