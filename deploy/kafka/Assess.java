@@ -43,7 +43,7 @@ public final class Assess {
     /** A repeat is known by it and the payment's id, so it is the same whenever this program runs. */
     private static final String SOURCE = "/examples/switch";
 
-    /** Dead letters of which there is an answer as well. */
+    /** Dead letters of which there is an answer as well, which says all. */
     private static final List<String> ANSWERED_BESIDES = List.of("not_json", "too_large", "engine_fault");
 
     private static final Duration ANSWERED_WITHIN = Duration.ofSeconds(60);
@@ -190,12 +190,10 @@ public final class Assess {
         Headers headers = record.headers();
         if (record.topic().equals(DEAD_LETTERS)) {
             // The record as it was sent, and why it is one.
-            if (SOURCE.equals(text(headers, "ce_source")) && organization.equals(record.key())) {
-                String id = text(headers, "ce_id");
-                String code = text(headers, "clausum-error-code");
-                if (!ANSWERED_BESIDES.contains(code)) {
-                    isAnswered(id);
-                }
+            String id = text(headers, "ce_id");
+            String code = text(headers, "clausum-error-code");
+            boolean isOurs = SOURCE.equals(text(headers, "ce_source")) && organization.equals(record.key());
+            if (isOurs && !ANSWERED_BESIDES.contains(code) && isAnswered(id)) {
                 fail(id + ": dead letter, " + code + ": " + text(headers, "clausum-error-message"));
             }
             return;
