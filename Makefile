@@ -10,10 +10,11 @@ STEP := deploy/step.sh
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help bootstrap build demo test slow planted chaos damage upgrade bench day recover flame fmt lint
+.PHONY: help bootstrap build demo demo-kafka test slow planted chaos damage upgrade bench day recover flame fmt lint
 
 help:
 	@echo 'make demo    build, start a server with seeded traffic, show its decisions (Ctrl-C stops it)'
+	@echo 'make demo-kafka  the same on Kafka: a broker, a worker, a switch that streams payments in'
 	@echo 'make test    format check, build, all tests, lints: what must pass before a change goes in'
 	@echo 'make slow    the tests of the real binary in their long form'
 	@echo 'make planted bugs planted on purpose, one after the other: the simulation must see each'
@@ -37,6 +38,10 @@ build: bootstrap
 
 demo: build
 	@deploy/demo.sh "$(CARGO_TARGET_DIR)/debug/clausum"
+
+demo-kafka: build
+	@deploy/bootstrap.sh kafka
+	@deploy/demo-kafka.py "$(CARGO_TARGET_DIR)/debug/clausum"
 
 # The tests start a Kafka of their own; CLAUSUM_KAFKA_REQUIRED= lets them skip it where it cannot be had.
 # The build comes before the lints: clippy reuses what build scripts made, RocksDB above all.

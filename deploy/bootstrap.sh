@@ -46,7 +46,8 @@ missing_packages() {
     if [ "$broker" = yes ]; then
         has python3 || echo python3
         has mvn || echo maven
-        has java || echo default-jre-headless
+        # The compiler runs the example that is one file of source.
+        has java && has javac || echo default-jdk-headless
         has openssl || echo openssl
     fi
     if [ "$environment" = yes ]; then

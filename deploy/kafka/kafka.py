@@ -9,6 +9,7 @@
   kafka.py status          a line for each node; exits 3 unless all run
   kafka.py wipe            kills all nodes and removes the folder
   kafka.py tool CLASS ...  runs a class of the jars, as org.apache.kafka.tools.TopicCommand
+  kafka.py jars            prints the folder of the jars, fetched if they are not there
 
 Options, before the command: --folder (default: clausum-kafka in the folder for temporary files), --port (of the
 first node; each takes two, or three with --secure; 0 finds free ones), --host (the address that nodes listen on for
@@ -398,6 +399,8 @@ def main():
             sys.exit(cluster.status())
         case "wipe" if not rest:
             cluster.wipe()
+        case "jars" if not rest:
+            print(jars())
         case "tool" if rest:
             sys.exit(java("-Xmx256m", "-Dlog4j2.level=ERROR", *rest).wait())
         case _:
