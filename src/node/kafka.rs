@@ -97,7 +97,8 @@ pub(super) fn open(kafka: &Kafka) -> Result<KafkaLog, Failure> {
 }
 
 /// What the log is told of the configuration.
-pub(super) fn options(kafka: &Kafka) -> Options {
+#[must_use]
+pub fn options(kafka: &Kafka) -> Options {
     let Kafka { bootstrap, group, prefix, properties } = kafka.clone();
     Options { group, prefix, properties, ..Options::new(bootstrap) }
 }
