@@ -32,4 +32,6 @@ mod shard;
 mod shared;
 mod snapshots;
 #[cfg(feature = "kafka")]
+mod switch_load;
+#[cfg(feature = "kafka")]
 mod topics;
