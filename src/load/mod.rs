@@ -8,6 +8,7 @@ pub mod answer;
 #[cfg(test)]
 pub(crate) mod answerer;
 mod connection;
+mod pacer;
 mod payer;
 mod plot;
 mod progress;
@@ -18,6 +19,7 @@ mod scale;
 mod schedule;
 mod seconds;
 mod source;
+pub mod switch;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -26,7 +28,7 @@ pub mod traffic;
 pub use answer::Decided;
 pub use plot::plot;
 pub use progress::Progress;
-pub use report::Report;
+pub use report::{OnLog, Report};
 pub use run::{Options, Pace, RunError, run};
 pub use schedule::Shape;
 pub use seconds::Second;

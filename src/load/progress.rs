@@ -1,8 +1,7 @@
 //! A run that others may look at, and end, while it goes on.
 
 use crate::base::signal::Signal;
-use crate::http::SendError;
-use crate::load::report::{Outcome, Report};
+use crate::load::report::{OnLog, Outcome, Report};
 use crate::load::seconds::{Second, Seconds};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -48,6 +47,12 @@ impl Progress {
         self.with(|counted| counted.report = Report::of(open));
     }
 
+    /// The run is one on the log.
+    pub(super) fn begin_on_log(&self, open: bool, awaited: bool) {
+        let log = Some(OnLog { awaited, ..OnLog::default() });
+        self.with(|counted| counted.report = Report { log, ..Report::of(open) });
+    }
+
     /// A request's time came.
     pub(super) fn due(&self) {
         self.due.fetch_add(1, Ordering::Relaxed);
@@ -74,13 +79,35 @@ impl Progress {
         });
     }
 
-    /// There was no answer.
-    pub(super) fn failed(&self, error: &SendError) {
+    /// There was no answer, for a reason of this kind.
+    pub(super) fn failed(&self, kind: &'static str) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.with(|counted| {
             counted.seconds.count_failure();
-            counted.report.count_failure(error);
+            counted.report.count_failure(kind);
         });
+    }
+
+    /// There was no room for it after all.
+    pub(super) fn untaken(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The log has it, so long after it was due. Nothing is under way any more where nobody waits for more.
+    pub(super) fn acknowledged(&self, latency: Duration) {
+        let awaited = self.with(|counted| {
+            let log = counted.report.log.get_or_insert_default();
+            log.acknowledgements.record(latency);
+            log.awaited
+        });
+        if !awaited {
+            self.untaken();
+        }
+    }
+
+    /// The reader's rule passed over a record.
+    pub(super) fn skipped(&self) {
+        self.with(|counted| counted.report.log.get_or_insert_default().skipped += 1);
     }
 
     /// Ends a second of the run.

@@ -1,7 +1,6 @@
 //! What came of a run, counted while it runs.
 
 use crate::domain::decision::Decision;
-use crate::http::SendError;
 use crate::load::seconds::Second;
 use crate::telemetry::latency::Latencies;
 use serde::Deserialize;
@@ -25,15 +24,30 @@ pub struct Report {
     /// is due.
     pub latencies: Option<Latencies>,
     /// From the time a request went out to its answer: what is seen without correction for requests that
-    /// a slow answer kept from going out.
+    /// a slow answer kept from going out. On the log it went out when it was acknowledged; one that was
+    /// answered before its producer heard so counts as nothing.
     pub service: Latencies,
     /// From the time a request was due to when the generator had it ready: how late the generator itself
     /// is. Of an open loop.
     pub lateness: Latencies,
+    /// What only a run on the log has.
+    pub log: Option<OnLog>,
     /// The run second by second.
     pub seconds: Vec<Second>,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+/// What is counted of a run on the log itself.
+#[derive(Debug, Clone, Default)]
+pub struct OnLog {
+    /// Whether anybody waited for answers.
+    pub awaited: bool,
+    /// From the time a request was due to its acknowledgement, in a closed loop from when it was handed over: one
+    /// for each that the log has for certain.
+    pub acknowledgements: Latencies,
+    /// Records of the topic of decisions that the reader's rule passed over.
+    pub skipped: u64,
 }
 
 /// What came of one request.
@@ -78,8 +92,8 @@ impl Report {
     }
 
     /// Counts a request that got no answer.
-    pub(super) fn count_failure(&mut self, error: &SendError) {
-        *self.failures.entry(error.kind()).or_default() += 1;
+    pub(super) fn count_failure(&mut self, kind: &'static str) {
+        *self.failures.entry(kind).or_default() += 1;
     }
 
     /// Requests that were answered, whatever the status.
@@ -98,6 +112,12 @@ impl Report {
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.failures.values().sum()
+    }
+
+    /// Requests that the log has for certain, of a run on it.
+    #[must_use]
+    pub fn acknowledged(&self) -> u64 {
+        self.log.as_ref().map_or(0, |log| log.acknowledgements.count())
     }
 
     /// Requests that were due and had neither been answered nor failed when the run ended.

@@ -7,12 +7,14 @@
 use crate::base::clock::Clock;
 use crate::http::SendError;
 use crate::load::connection::Connection;
+use crate::load::pacer::Pacer;
 use crate::load::progress::Progress;
 use crate::load::report::{Outcome, Report};
 use crate::load::schedule::{Schedule, Shape};
-use crate::load::source::{Drawn, Due, Queue, Source};
+use crate::load::source::{Drawn, Queue, Source};
 use crate::load::target::Target;
 use crate::load::traffic::Traffic;
+use crate::log::LogError;
 use crate::telemetry::latency::Latencies;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -63,6 +65,8 @@ pub struct Options {
 pub enum RunError {
     /// Not one connection could be made; what the last one met.
     Unreachable(SendError),
+    /// The log could not be read.
+    Log(LogError),
     /// A thread could not be started.
     Thread(std::io::Error),
 }
@@ -71,6 +75,7 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RunError::Unreachable(error) => error.fmt(f),
+            RunError::Log(error) => error.fmt(f),
             RunError::Thread(error) => write!(f, "no thread: {error}"),
         }
     }
@@ -103,7 +108,6 @@ pub async fn run(
         Pace::Open { rate, shape } => {
             let schedule = Schedule::new(options.seed, rate, shape);
             let pacer = Pacer {
-                queue: Arc::clone(&queue),
                 schedule,
                 most,
                 duration: options.duration,
@@ -111,7 +115,8 @@ pub async fn run(
                 begun,
                 progress: Arc::clone(&progress),
             };
-            (Source::Open(Arc::clone(&queue)), Some(pacer.start(traffic).map_err(RunError::Thread)?))
+            let pacer = start(pacer, traffic, Arc::clone(&queue)).map_err(RunError::Thread)?;
+            (Source::Open(Arc::clone(&queue)), Some(pacer))
         }
     };
     let (end, ended) = watch::channel(());
@@ -126,6 +131,15 @@ pub async fn run(
     let mut report = sender.progress.end(at);
     report.lateness = pacer.and_then(|pacer| pacer.join().ok()).unwrap_or_default();
     Ok(report)
+}
+
+/// The thread that puts requests that are due into the queue; tells how late they were.
+fn start(pacer: Pacer, traffic: Traffic, queue: Arc<Queue>) -> std::io::Result<JoinHandle<Latencies>> {
+    std::thread::Builder::new().name("load-pacer".to_owned()).spawn(move || {
+        let lateness = pacer.run(traffic, |due| queue.push(due));
+        queue.close();
+        lateness
+    })
 }
 
 /// All connections at once. One that cannot be made now is made when it has a request.
@@ -177,7 +191,7 @@ impl Sender {
                     service: now.saturating_sub(reply.sent),
                 }),
                 Err(error) => {
-                    self.progress.failed(&error);
+                    self.progress.failed(error.kind());
                     connection.close();
                     if matches!(error, SendError::Unreachable(_)) {
                         // Nothing is ever sent there: this ends when the pause or the run does.
@@ -213,58 +227,6 @@ impl Sender {
                         return;
                     }
                 }
-            }
-        }
-    }
-}
-
-/// Knows when requests are due.
-#[derive(Debug)]
-struct Pacer {
-    queue: Arc<Queue>,
-    schedule: Schedule,
-    most: u64,
-    duration: Duration,
-    clock: Arc<dyn Clock>,
-    begun: Duration,
-    progress: Arc<Progress>,
-}
-
-impl Pacer {
-    fn start(self, traffic: Traffic) -> std::io::Result<JoinHandle<Latencies>> {
-        std::thread::Builder::new().name("load-pacer".to_owned()).spawn(move || self.run(traffic))
-    }
-
-    /// Tells how late requests were handed over.
-    fn run(mut self, mut traffic: Traffic) -> Latencies {
-        let mut lateness = Latencies::default();
-        for _ in 0..self.most {
-            // Made before its time: what takes time to make is not late by it.
-            let body = traffic.event().body;
-            let at = self.schedule.next();
-            let Some(late) = (at < self.duration).then(|| self.wait(at)).flatten() else { break };
-            lateness.record(late);
-            self.progress.due();
-            if !self.queue.push(Due { at, body }) {
-                self.progress.shed();
-            }
-        }
-        self.queue.close();
-        lateness
-    }
-
-    /// Waits until `at`; tells how much later it is, and nothing if the run was stopped.
-    fn wait(&self, at: Duration) -> Option<Duration> {
-        loop {
-            if self.progress.is_stopped() {
-                return None;
-            }
-            let now = self.clock.elapsed().saturating_sub(self.begun);
-            match at.checked_sub(now).filter(|left| !left.is_zero()) {
-                Some(left) => {
-                    self.progress.wake.wait(left);
-                }
-                None => return Some(now.saturating_sub(at)),
             }
         }
     }

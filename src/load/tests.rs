@@ -24,7 +24,7 @@ fn the_same_seed_is_the_same_traffic() {
 
 #[test]
 fn every_payment_is_one_the_door_takes() {
-    for (seed, mix) in [(1, Mix::default()), (2, Mix::demo())] {
+    for (seed, mix) in [(1, Mix::default()), (2, Mix::demo()), (3, Mix { lean: true, ..Mix::default() })] {
         for body in bodies(seed, &mix, 2_000) {
             let text = String::from_utf8(body).unwrap();
             let request =

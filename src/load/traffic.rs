@@ -29,6 +29,8 @@ pub struct Mix {
     pub hot_one_in: u32,
     /// Hot e-mails.
     pub hot_emails: u64,
+    /// Whether a payment says no more than whom it is counted by.
+    pub lean: bool,
 }
 
 impl Default for Mix {
@@ -40,6 +42,7 @@ impl Default for Mix {
             scenario: Scenario::Mixed,
             hot_one_in: 0,
             hot_emails: 0,
+            lean: false,
         }
     }
 }
@@ -146,7 +149,8 @@ impl Traffic {
         let sketch = self.sketch(fraud, hot);
         let order = format!("ORD-{:x}-{number}", self.run);
         let (amount, currency) = (sketch.amount, sketch.payer.home.currency);
-        Event { number, body: sketch.body(&order), amount, currency, fraud }
+        let body = if self.mix.lean { sketch.lean(&order) } else { sketch.body(&order) };
+        Event { number, body, amount, currency, fraud }
     }
 
     fn kind(&mut self) -> Scenario {
@@ -278,6 +282,28 @@ impl Sketch {
                 count(behavior, "copy_paste_events", self.pastes);
             });
             body.object("billing", |billing| billing.text("country", home.country));
+        })
+    }
+
+    /// The same payment with no more than what entities are made of.
+    fn lean(&self, order: &str) -> Vec<u8> {
+        let Payer { home, card, device, .. } = &self.payer;
+        object(|body| {
+            body.integer("amount", self.amount);
+            body.text("currency", home.currency);
+            body.text("email", &self.payer.email);
+            body.text("phone", &self.payer.phone);
+            body.text("customer_id", &self.payer.customer);
+            body.text("order_id", order);
+            body.object("payment_method", |method| {
+                method.text("type", "card");
+                method.text("card_bin", card.bin);
+                method.text("card_last4", &card.last4);
+            });
+            body.object("device", |object| {
+                object.text("ip", &device.ip);
+                object.text("fingerprint", &device.fingerprint);
+            });
         })
     }
 }

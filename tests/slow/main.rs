@@ -35,4 +35,6 @@ mod snapshots;
 #[cfg(feature = "kafka")]
 mod streams;
 #[cfg(feature = "kafka")]
+mod switch_load;
+#[cfg(feature = "kafka")]
 mod topics;

@@ -1,25 +1,29 @@
-//! `clausum load`: seeded traffic against a server, with a table that grows while somebody watches and one
-//! at the end.
+//! `clausum load`: seeded traffic against a server or onto the log, with a table that grows while somebody
+//! watches and one at the end.
 
 mod files;
 mod show;
+mod switch;
 #[cfg(test)]
 mod tests;
 
 use crate::base::clock::{Clock, SystemClock};
+use crate::base::id::OrgId;
 use crate::base::time::DAY_MS;
 use crate::cli::Place;
 use crate::cli::ending::{Ending, Exit};
 use crate::cli::shell::Shell;
 use crate::cli::target;
-use crate::load::{Mix, Options, Pace, Progress, Report, Scenario, Shape, Target, Traffic};
+use crate::load::{Mix, Options, Pace, Progress, Report, RunError, Scenario, Shape, Target, Traffic};
 use crate::node::{Stop, duration};
 use clap::{Args, ValueEnum};
 use files::Files;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use switch::Switch;
+use tokio::task::JoinHandle;
 
 /// The route that is asked.
 const ASSESS: &str = "/api/v1/assess";
@@ -32,6 +36,15 @@ const BEAT: Duration = Duration::from_millis(100);
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) target: target::Arguments,
+    /// Brokers of the Kafka that holds the log, with commas between: produce requests there and read their decisions
+    #[arg(long, value_name = "HOST:PORT", requires = "org", conflicts_with_all = ["url", "key", "threads"])]
+    pub(super) kafka: Option<String>,
+    /// Whose payments they are on Kafka, in turn if there are several
+    #[arg(long, value_name = "ORG", requires = "kafka")]
+    pub(super) org: Vec<OrgId>,
+    /// Only produce so many, as fast as they are acknowledged, and wait for no decision
+    #[arg(long, value_name = "COUNT", requires = "kafka", conflicts_with_all = ["rate", "duration", "ramp", "burst"])]
+    pub(super) backlog: Option<NonZeroU64>,
     /// Requests a second on average, each sent when it is due; `max` asks again once answered
     #[arg(long, default_value = "100", value_parser = rate)]
     pub(super) rate: Rate,
@@ -47,7 +60,7 @@ pub(super) struct Arguments {
     /// Decides who pays, how, and when
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// Connections kept open, each with one request under way
+    /// Connections kept open, each with one request under way; on Kafka, requests under way at `--rate max`
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(super) connections: u16,
     /// Threads that send; one does for tens of thousands a second
@@ -59,6 +72,9 @@ pub(super) struct Arguments {
     /// Distinct payers
     #[arg(long, default_value_t = Mix::default().payers, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) payers: u64,
+    /// Say no more of a payment than whom it is counted by
+    #[arg(long)]
+    pub(super) lean: bool,
     /// Write the latencies as a percentile log of HdrHistogram (.hgrm), in milliseconds
     #[arg(long, value_name = "FILE")]
     pub(super) hdr: Option<PathBuf>,
@@ -126,12 +142,16 @@ impl Kind {
 }
 
 impl Arguments {
-    fn pace(&self) -> Result<Pace, Ending> {
-        let shape = match (self.ramp, self.burst) {
+    fn shape(&self) -> Shape {
+        match (self.ramp, self.burst) {
             (Some(length), _) => Shape::Ramp(length),
             (None, Some(times)) => Shape::Burst(times),
             (None, None) => Shape::Steady,
-        };
+        }
+    }
+
+    fn pace(&self) -> Result<Pace, Ending> {
+        let shape = self.shape();
         match self.rate {
             Rate::Each(rate) => Ok(Pace::Open { rate, shape }),
             Rate::Max if shape == Shape::Steady => Ok(Pace::Closed),
@@ -141,9 +161,10 @@ impl Arguments {
 
     /// What was run, in a line.
     fn title(&self) -> String {
-        let rate = match self.rate {
-            Rate::Each(rate) => format!("{rate} requests a second"),
-            Rate::Max => "as fast as answers come".to_owned(),
+        let rate = match (self.rate, self.backlog) {
+            (_, Some(count)) => format!("a backlog of {count}"),
+            (Rate::Each(rate), None) => format!("{rate} requests a second"),
+            (Rate::Max, None) => "as fast as answers come".to_owned(),
         };
         let shape = match (self.ramp, self.burst) {
             (Some(length), _) => format!(", ramp of {length:?}"),
@@ -152,35 +173,63 @@ impl Arguments {
         };
         let scenario = self.scenario.to_possible_value();
         let scenario = scenario.as_ref().map_or("", clap::builder::PossibleValue::get_name);
-        format!(
-            "clausum load: {rate}{shape}, {} connections, {scenario}, seed {}",
-            self.connections, self.seed
-        )
+        let way = match (&self.kafka, self.rate) {
+            (None, _) => format!("{} connections", self.connections),
+            (Some(_), Rate::Max) => format!("on Kafka, {} under way", self.connections),
+            (Some(_), Rate::Each(_)) => "on Kafka".to_owned(),
+        };
+        format!("clausum load: {rate}{shape}, {way}, {scenario}, seed {}", self.seed)
+    }
+}
+
+/// Whom requests go to.
+enum Way {
+    Server(Target),
+    Log(Switch),
+}
+
+impl Way {
+    fn of(arguments: &Arguments, clock: &dyn Clock, place: &Place) -> Result<Self, Ending> {
+        if arguments.kafka.is_some() {
+            return Switch::open(arguments, clock, place).map(Way::Log);
+        }
+        let target = arguments.target.resolve(place)?;
+        let target = Target::new(&target.url, &target.key, ASSESS);
+        target.map(Way::Server).map_err(|error| Ending::usage(&error))
     }
 }
 
 pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Result<Exit, Ending> {
     let scenario = arguments.scenario.scenario()?;
     let pace = arguments.pace()?;
-    let target = arguments.target.resolve(place)?;
-    let target = Target::new(&target.url, &target.key, ASSESS).map_err(|error| Ending::usage(&error))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let way = Way::of(arguments, &*clock, place)?;
     let run = u64::try_from(clock.now().0).unwrap_or(0);
-    let mix = Mix { scenario, payers: arguments.payers, ..Mix::default() };
+    let mix = Mix { scenario, payers: arguments.payers, lean: arguments.lean, ..Mix::default() };
     let traffic = Traffic::new(arguments.seed, run, mix).map_err(|error| Ending::usage(&error))?;
     let files = Files::open(arguments)?;
-    let options = Options {
-        pace,
-        duration: arguments.duration,
-        requests: None,
-        seed: arguments.seed,
-        connections: usize::from(arguments.connections),
-        limit: LIMIT,
-    };
     let threads = usize::from(arguments.threads);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let runtime = runtime.map_err(|error| Ending::failed(&error))?;
-    let (report, interrupted) = runtime.block_on(drive(target, traffic, options, clock, shell))?;
+    let progress = Arc::new(Progress::default());
+    let running = match way {
+        Way::Log(switch) => {
+            let progress = Arc::clone(&progress);
+            runtime.spawn_blocking(move || switch.run(traffic, &clock, &progress))
+        }
+        Way::Server(target) => {
+            let options = Options {
+                pace,
+                duration: arguments.duration,
+                requests: None,
+                seed: arguments.seed,
+                connections: usize::from(arguments.connections),
+                limit: LIMIT,
+            };
+            runtime.spawn(crate::load::run(target, traffic, options, clock, Arc::clone(&progress)))
+        }
+    };
+    let (report, interrupted) = runtime.block_on(drive(running, &progress, shell))?;
     if arguments.json {
         shell.json(&show::as_json(&report))?;
     } else {
@@ -201,17 +250,13 @@ pub(super) fn run(arguments: &Arguments, place: &Place, shell: &mut Shell) -> Re
     }
 }
 
-/// Runs, and meanwhile shows how it goes to whoever watches. Tells whether it was interrupted.
+/// Waits for a run, and meanwhile shows how it goes to whoever watches. Tells whether it was interrupted.
 async fn drive(
-    target: Target,
-    traffic: Traffic,
-    options: Options,
-    clock: Arc<dyn Clock>,
+    mut running: JoinHandle<Result<Report, RunError>>,
+    progress: &Progress,
     shell: &mut Shell,
 ) -> Result<(Report, bool), Ending> {
     let mut stop = Stop::listen().map_err(|error| Ending::failed(&error))?;
-    let progress = Arc::new(Progress::default());
-    let mut running = tokio::spawn(crate::load::run(target, traffic, options, clock, Arc::clone(&progress)));
     let mut beat = tokio::time::interval(BEAT);
     let (mut interrupted, mut shown) = (false, 0);
     loop {

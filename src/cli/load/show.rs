@@ -42,21 +42,32 @@ pub(super) fn live(second: &Second) -> String {
 
 /// The tables at the end.
 pub(super) fn table(report: &Report, rate: Rate, shell: &mut Shell) -> std::io::Result<()> {
+    if report.log.as_ref().is_some_and(|log| !log.awaited) {
+        return backlog(report, shell);
+    }
     let wanted = match rate {
         Rate::Each(rate) => format!("answered a second, of {rate} wanted"),
         Rate::Max => "answered a second, closed loop".to_owned(),
     };
-    let mut rows: Vec<(String, String)> = vec![
-        ("due".to_owned(), report.due.to_string()),
+    let mut rows: Vec<(String, String)> = vec![("due".to_owned(), report.due.to_string())];
+    if report.log.is_some() {
+        rows.push(("produced".to_owned(), produced(report).to_string()));
+        rows.push(("acknowledged".to_owned(), report.acknowledged().to_string()));
+    }
+    rows.extend([
         ("answered".to_owned(), report.answered().to_string()),
         ("answered other than 2xx".to_owned(), other(report).to_string()),
         (wanted, format!("{:.1}", report.rate())),
-    ];
-    rows.extend(report.statuses.iter().map(|(status, count)| (format!("HTTP {status}"), count.to_string())));
+    ]);
+    let status = if report.log.is_some() { "status" } else { "HTTP" };
+    rows.extend(report.statuses.iter().map(|(code, count)| (format!("{status} {code}"), count.to_string())));
     rows.extend(report.failures.iter().map(|(kind, count)| ((*kind).to_owned(), count.to_string())));
-    for (name, count) in
-        [("not sent: the queue was full", report.shed), ("unanswered at the end", report.unanswered())]
-    {
+    let skipped = report.log.as_ref().map_or(0, |log| log.skipped);
+    for (name, count) in [
+        ("not sent: the queue was full", report.shed),
+        ("unanswered at the end", report.unanswered()),
+        ("passed over by the reader's rule", skipped),
+    ] {
         if count > 0 {
             rows.push((name.to_owned(), count.to_string()));
         }
@@ -76,6 +87,26 @@ pub(super) fn table(report: &Report, rate: Rate, shell: &mut Shell) -> std::io::
     }
 }
 
+/// Of a run that only produced.
+fn backlog(report: &Report, shell: &mut Shell) -> std::io::Result<()> {
+    let seconds = report.elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let rate = report.acknowledged() as f64 / seconds;
+    let mut rows = vec![
+        ("produced".to_owned(), produced(report).to_string()),
+        ("acknowledged".to_owned(), report.acknowledged().to_string()),
+        ("acknowledged a second".to_owned(), format!("{rate:.1}")),
+    ];
+    rows.extend(report.failures.iter().map(|(kind, count)| ((*kind).to_owned(), count.to_string())));
+    let rows: Vec<_> = rows.into_iter().map(|(name, value)| vec![name, value]).collect();
+    shell.table(&["backlog", ""], &rows)
+}
+
+/// Requests that were handed to the log.
+const fn produced(report: &Report) -> u64 {
+    report.due.saturating_sub(report.shed)
+}
+
 /// Answers that are no success.
 fn other(report: &Report) -> u64 {
     report.answered() - report.succeeded()
@@ -83,23 +114,36 @@ fn other(report: &Report) -> u64 {
 
 /// Why a run measured nothing, if it did not.
 pub(super) fn failure(report: &Report) -> Option<&'static str> {
-    (report.succeeded() == 0).then_some("no request was answered with 2xx")
+    match &report.log {
+        Some(log) if !log.awaited => {
+            let all = report.acknowledged() == report.due;
+            (!all).then_some("not every request was acknowledged")
+        }
+        _ => (report.succeeded() == 0).then_some("no request was answered with 2xx"),
+    }
 }
 
 /// With what is corrected and what is not side by side, so that the difference is seen.
 fn latencies(report: &Report, shell: &mut Shell) -> std::io::Result<()> {
+    let sent = if report.log.is_some() { "from when acknowledged" } else { "from when sent" };
     let Some(corrected) = &report.latencies else {
         let rows: Vec<_> =
             values(&report.service).map(|(name, sent)| vec![name.to_owned(), shown(sent)]).collect();
-        shell.table(&["latency", "from when sent"], &rows)?;
+        shell.table(&["latency", sent], &rows)?;
         return shell.line(
             "closed loop: what a slow answer kept from being asked is not in these latencies; for latencies, give a rate",
         );
     };
     let both = values(corrected).zip(values(&report.service));
-    let rows: Vec<_> =
+    let mut rows: Vec<_> =
         both.map(|((name, due), (_, sent))| vec![name.to_owned(), shown(due), shown(sent)]).collect();
-    shell.table(&["latency", "from when due", "from when sent"], &rows)?;
+    let mut head = vec!["latency", "from when due", sent];
+    if let Some(log) = &report.log {
+        head.push("due to acknowledged");
+        let acknowledged = values(&log.acknowledgements).map(|(_, latency)| shown(latency));
+        rows.iter_mut().zip(acknowledged).for_each(|(row, latency)| row.push(latency));
+    }
+    shell.table(&head, &rows)?;
     let late = report.lateness.quantile(0.99);
     if late > LATE {
         shell.line(&format!(
@@ -138,6 +182,9 @@ pub(super) fn as_json(report: &Report) -> Value {
         "elapsed_ms": us(report.elapsed) / 1_000, "rate": report.rate(),
         "latency_us": report.latencies.as_ref().map(latencies), "service_us": latencies(&report.service),
         "lateness_us": open.then(|| latencies(&report.lateness)),
+        "log": report.log.as_ref().map(|log| json!({"produced": produced(report),
+            "acknowledged": report.acknowledged(), "skipped": log.skipped,
+            "acknowledgement_us": latencies(&log.acknowledgements)})),
         "statuses": statuses, "failures": report.failures, "decisions": decisions, "seconds": seconds})
 }
 
