@@ -63,7 +63,7 @@ fn open(arguments: &Arguments, config: &Config) -> Result<Proof, Ending> {
         return Proof::of_kafka(options, clock).map_err(|error| broken(&error));
     }
     #[cfg(not(feature = "kafka"))]
-    let Arguments { partition: _, json: _ } = arguments;
+    let Arguments { .. } = arguments;
     let data = Data::new(config.data.clone());
     folder(&data)?;
     Proof::of_folder(&data, clock).map_err(|error| broken(&error))
