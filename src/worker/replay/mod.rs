@@ -66,7 +66,7 @@ pub struct Extent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Its requests were decided again.
-    Judged(Report),
+    Judged(Box<Report>),
     /// They cannot be, for this reason; nothing was compared.
     Not(Obstacle),
 }
@@ -255,15 +255,16 @@ impl Replay {
         progress: &mut dyn FnMut(u64),
     ) -> Result<Outcome, Broken> {
         let Extent { partition, requests, .. } = *extent;
-        let mut judge = Judge::new(Arc::clone(&self.contents), extent)?;
         if requests.start > Offset(0) {
             return Ok(Outcome::Not(Obstacle::Trimmed(requests.start)));
         }
+        let is_empty = requests.end == Offset(0);
+        if !is_empty && look::genesis(&*self.contents, partition, &self.trust)?.is_none() {
+            return Ok(Outcome::Not(Obstacle::NoGenesis));
+        }
+        let mut judge = Judge::new(Arc::clone(&self.contents), extent)?;
         let mut records = 0;
-        if requests.end > Offset(0) {
-            if look::genesis(&*self.contents, partition, &self.trust)?.is_none() {
-                return Ok(Outcome::Not(Obstacle::NoGenesis));
-            }
+        if !is_empty {
             let log = Arc::new(Replayed::new(Arc::clone(&self.contents), self.partitions, extent, judge));
             match self.decide(&log, partition, stores, progress)? {
                 Ok(decided) => records = decided,
@@ -273,7 +274,7 @@ impl Replay {
             judge = Arc::into_inner(log).map(Replayed::judge).ok_or_else(held)?;
         }
         let report = judge.finish()?;
-        Ok(Outcome::Judged(Report { records, ..report }))
+        Ok(Outcome::Judged(Box::new(Report { records, ..report })))
     }
 
     /// Turns a worker until it has decided all there is. How many records that were, or the engine version that
