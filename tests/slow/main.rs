@@ -10,6 +10,7 @@
     reason = "tests stop at a surprise and say what they skip"
 )]
 
+mod asyncapi;
 mod backup;
 #[cfg(feature = "kafka")]
 mod broker;
@@ -31,5 +32,7 @@ mod service;
 mod shard;
 mod shared;
 mod snapshots;
+#[cfg(feature = "kafka")]
+mod switch;
 #[cfg(feature = "kafka")]
 mod topics;
