@@ -10,6 +10,7 @@
     reason = "tests stop at a surprise and say what they skip"
 )]
 
+mod asyncapi;
 mod backup;
 #[cfg(feature = "kafka")]
 mod broker;
@@ -36,5 +37,7 @@ mod snapshots;
 mod streams;
 #[cfg(feature = "kafka")]
 mod switch_load;
+#[cfg(feature = "kafka")]
+mod switch;
 #[cfg(feature = "kafka")]
 mod topics;
