@@ -36,8 +36,8 @@ mod snapshots;
 #[cfg(feature = "kafka")]
 mod streams;
 #[cfg(feature = "kafka")]
-mod switch_load;
-#[cfg(feature = "kafka")]
 mod switch;
+#[cfg(feature = "kafka")]
+mod switch_load;
 #[cfg(feature = "kafka")]
 mod topics;
