@@ -70,7 +70,10 @@ impl Document {
                     true
                 }
                 "properties" | "additionalProperties" => true,
-                annotation => ANNOTATIONS.contains(&annotation) || panic!("{annotation} is not understood"),
+                annotation => {
+                    assert!(ANNOTATIONS.contains(&annotation), "{annotation} is not understood");
+                    true
+                }
             };
             if !holds {
                 faults.push(format!("{at}: {keyword} {due}: {value}"));
@@ -122,7 +125,11 @@ fn json(yaml: &Yaml<'_>) -> Value {
         Yaml::Value(Scalar::Boolean(value)) => Value::Bool(*value),
         Yaml::Value(Scalar::Integer(value)) => Value::Number(Number::from(*value)),
         Yaml::Value(Scalar::String(text)) => Value::String(text.to_string()),
-        other => panic!("{other:?}"),
+        Yaml::Value(Scalar::FloatingPoint(_))
+        | Yaml::Representation(..)
+        | Yaml::Tagged(..)
+        | Yaml::Alias(_)
+        | Yaml::BadValue => panic!("{yaml:?} has no place in the document"),
     }
 }
 
