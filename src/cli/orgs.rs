@@ -1,15 +1,15 @@
 //! `clausum orgs`: organizations of a running server.
 
-#[cfg(feature = "kafka")]
 use crate::base::clock::SystemClock;
 use crate::cli::Place;
 use crate::cli::ending::{Ending, Exit};
 #[cfg(feature = "kafka")]
 use crate::cli::operate::ending;
 use crate::cli::operate::{operate, unexpected};
-#[cfg(feature = "kafka")]
 use crate::cli::serve::of_kafka;
 use crate::cli::shell::Shell;
+#[cfg(feature = "kafka")]
+use crate::node::Config;
 #[cfg(feature = "kafka")]
 use crate::node::kafka;
 use crate::wire::admin::{self, Answer, NewOrganization, Nothing};
@@ -56,8 +56,10 @@ pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result
                 organization_type: create.kind.clone(),
                 locale: create.locale.clone(),
             };
-            let bootstrap = match &create.kafka {
-                Some(_) => on_kafka(create, new, place)?,
+            let flags = of_kafka(create.kafka.as_ref());
+            let config = place.resolve(flags).map_err(Ending::configuration)?.config;
+            let bootstrap = match &config.kafka {
+                Some(_) => on_kafka(&config, new)?,
                 None => {
                     let answer = operate(admin::Command::CreateOrganization(new), place, shell)?;
                     let Answer::Organization(bootstrap) = answer else { return Err(unexpected()) };
@@ -84,12 +86,11 @@ pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result
 }
 
 #[cfg(feature = "kafka")]
-fn on_kafka(create: &Create, new: NewOrganization, place: &Place) -> Result<Bootstrap, Ending> {
-    let resolved = place.resolve(of_kafka(create.kafka.as_ref())).map_err(Ending::configuration)?;
-    kafka::create_organization(&resolved.config, &SystemClock, new).map_err(ending)
+fn on_kafka(config: &Config, new: NewOrganization) -> Result<Bootstrap, Ending> {
+    kafka::create_organization(config, &SystemClock, new).map_err(ending)
 }
 
 #[cfg(not(feature = "kafka"))]
-fn on_kafka(_: &Create, _: NewOrganization, _: &Place) -> Result<Bootstrap, Ending> {
+fn on_kafka(_: &Config, _: NewOrganization) -> Result<Bootstrap, Ending> {
     Err(Ending::input(&"this program was built without Kafka"))
 }

@@ -80,7 +80,8 @@ pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result
             if of.json {
                 let mut shown = to_json(&described);
                 if *bounds {
-                    shown["bounds"] = bounds_json(&options, &described.cluster)?;
+                    let bounds = bounds_json(&options, &described.cluster)?;
+                    shown.as_object_mut().and_then(|shown| shown.insert("bounds".to_owned(), bounds));
                 }
                 shell.json(&shown)?;
                 return Ok(Exit::Done);

@@ -17,7 +17,7 @@ use crate::gateway::pending::Caller;
 use crate::gateway::{Gate, cors};
 use crate::log::AppendError;
 use crate::shard::effects::Reply;
-use crate::wire::envelope::RecordType;
+use crate::wire::envelope::{RecordType, is_trace};
 use crate::wire::record::{Builder, TooLarge};
 use crate::wire::{assess, field, header};
 use axum::body::Body;
@@ -231,13 +231,6 @@ fn record(gate: &Gate, key: &str, body: &[u8], envelope: &Envelope<'_>) -> Resul
     }
     record.header(header::REPLY_TO, gate.parts.callers.instance().as_bytes())?;
     Ok(record.finish())
-}
-
-/// `version-trace-parent-flags` of W3C trace context; a later version may add to it. Anything else is not
-/// worth carrying.
-fn is_trace(value: &[u8]) -> bool {
-    let fits = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-');
-    (55..=128).contains(&value.len()) && value.iter().all(fits)
 }
 
 /// Appends a record. The answer, filled in by the log's thread, is when it was durable, in microseconds.

@@ -47,7 +47,11 @@ pub const KEYS: &[Known] = &[
         "",
         "brokers to begin with, HOST:PORT with commas between; without it, the embedded log",
     ),
-    known("kafka.group", "clausum", "group of the workers that share the partitions"),
+    known(
+        "kafka.group",
+        "clausum",
+        "group of the workers that share the partitions; kafka.prefix stands before it",
+    ),
     known(
         "kafka.prefix",
         "",
@@ -347,7 +351,7 @@ fn shown(known: &Known, entries: &[Entry]) -> Vec<Shown> {
 
 /// A value as it may be shown.
 fn value(entry: &Entry) -> String {
-    let is_secret = ["password", "secret", "key.pem", "installation.key", "oauthbearer.config"];
+    let is_secret = ["password", "secret", ".pem", "kinit", "oauthbearer", "installation.key"];
     match &entry.given {
         _ if is_secret.iter().any(|secret| entry.key.contains(secret)) => "(given)".to_owned(),
         Given::Word(text) | Given::Text(text) | Given::Integer(text) => without_user(text).into_owned(),

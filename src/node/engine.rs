@@ -79,7 +79,7 @@ pub fn activate(config: &Config, version: u32, clock: &dyn Clock) -> Result<u16,
     if !unable.is_empty() {
         return Err(NotActivated::Unable(unable));
     }
-    let (log, trust) = (kafka::open(of)?, key.trust());
+    let (log, trust) = (kafka::open(of)?, key.trust(&of.prefix));
     let body = internal::write(&EngineChange { version });
     for partition in (0..log.partitions()).map(Partition) {
         genesis::found(&log, partition, &key, &trust)?;

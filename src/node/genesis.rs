@@ -22,6 +22,7 @@ use crate::worker::recover::{genesis_body, visit_start};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 /// Opens the log of `data`, or begins one.
 pub(super) fn open_log(
@@ -72,6 +73,9 @@ pub(super) fn open_log(
     })
 }
 
+/// How long a log is waited for.
+const WITHIN: Duration = Duration::from_secs(30);
+
 /// Appends, and waits until what was appended is durable.
 pub(super) fn append(
     log: &dyn Log,
@@ -81,8 +85,10 @@ pub(super) fn append(
     let (told, done) = channel();
     let tell = Box::new(move |outcome| drop(told.send(outcome)));
     log.append(to, records, tell)?;
-    done.recv()
-        .unwrap_or_else(|_| Err(AppendError::Closed("it never told what became of a record".to_owned())))
+    done.recv_timeout(WITHIN).unwrap_or_else(|_| {
+        let why = "it did not tell in time what became of a record, which may be in it or come into it still";
+        Err(AppendError::Closed(why.to_owned()))
+    })
 }
 
 /// Whether any partition has had a record.
@@ -158,7 +164,7 @@ pub(super) fn found(
         match origin {
             Ok(Origin::Own | Origin::Signed(_)) if is_under_key => own = Some(sha256(body)),
             // Any stranger can write one that only looks like it.
-            Ok(Origin::Foreign(_)) if is_under_key => {}
+            Ok(Origin::Foreign(_) | Origin::Late) if is_under_key => {}
             _ => is_anothers = true,
         }
         own.is_some()

@@ -124,7 +124,7 @@ fn on_kafka(
 ) -> Result<(Ledger, InstallationKey, Trust), Failure> {
     let key = super::kafka::key(config)?;
     let log = super::kafka::open(kafka)?;
-    let trust = key.trust();
+    let trust = key.trust(&kafka.prefix);
     super::kafka::check(&log, &key, &trust, data)?;
     if config.archive.is_none() {
         tracing::warn!("archive.url is not given: no other worker can begin from this one's snapshots");

@@ -41,9 +41,10 @@ impl InstallationKey {
         uuid_from_random(self.derive16("installation id")).to_string()
     }
 
-    /// Who is believed in a log that strangers write to.
-    pub(super) fn trust(&self) -> Trust {
-        Trust::Signed(SigningKey::new(self.derive("record signatures")))
+    /// Who is believed in a log that strangers write to, whose topics have this before their names: a record of one
+    /// log is no record of another.
+    pub(super) fn trust(&self, prefix: &str) -> Trust {
+        Trust::Signed(SigningKey::new(self.derive(&format!("record signatures {prefix}"))))
     }
 
     /// 32 bytes for one purpose.

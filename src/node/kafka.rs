@@ -57,7 +57,7 @@ pub fn create_organization(
         Trouble::Refused(faults) => AskError::Refused(faults),
         Trouble::Failed(why) => AskError::Failed(why),
     })?;
-    let (log, trust) = (open(kafka).map_err(ask)?, key.trust());
+    let (log, trust) = (open(kafka).map_err(ask)?, key.trust(&kafka.prefix));
     let home = partition_of(founded.id.to_string().as_bytes(), log.partitions());
     if genesis::found(&log, home, &key, &trust).map_err(ask)? == Found::Nothing {
         return Err(ask(without_genesis(home)));
@@ -104,6 +104,8 @@ pub fn options(kafka: &Kafka) -> Options {
     let Kafka { bootstrap, group, prefix, properties } = kafka.clone();
     let versions: Vec<_> = VERSIONS.iter().map(u32::to_string).collect();
     let says = format!("{ENGINES}{}", versions.join(","));
+    // Installations that share a cluster share no group.
+    let group = format!("{prefix}{group}");
     Options { group, says, prefix, properties, ..Options::new(bootstrap) }
 }
 

@@ -5,7 +5,11 @@ use crate::log::embedded::EmbeddedLog;
 #[cfg(feature = "kafka")]
 use crate::log::kafka::KafkaLog;
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
+
+/// How long a worker that stops may wait for its appends to Kafka.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long appends to Kafka are waited for when all else has ended.
 #[cfg(feature = "kafka")]
@@ -49,13 +53,24 @@ impl Ledger {
         }
     }
 
-    /// How long a worker that stops may wait for its appends: brokers may be away for good.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        match self {
-            Ledger::Embedded(_) => None,
-            #[cfg(feature = "kafka")]
-            Ledger::Kafka(_) => Some(Duration::from_secs(20)),
+    /// Has `stop` done, which waits for what was handed to the log, and closes it. Brokers may be away for good: then
+    /// it is closed before, and what they did not take is made again from the log after the next start.
+    pub(super) fn close_after(&self, stop: impl FnOnce()) {
+        let (stopped, waits) = channel::<()>();
+        let ledger = self.clone();
+        let watch = move || {
+            if waits.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) && ledger.embedded().is_none() {
+                tracing::warn!("the brokers take nothing; it is not waited for");
+                ledger.close();
+            }
+        };
+        let watching = std::thread::Builder::new().name("log-close".to_owned()).spawn(watch);
+        stop();
+        drop(stopped);
+        if watching.is_ok_and(|watching| watching.join().is_err()) {
+            tracing::error!("what waited for the log panicked");
         }
+        self.close();
     }
 
     /// Takes no more appends, and tells those whose records are not durable so.

@@ -55,7 +55,7 @@ impl Proof {
     /// There is no key, the log cannot be reached, or its topics are not as they must be.
     #[cfg(feature = "kafka")]
     pub fn of_kafka(config: &Config, kafka: &Kafka, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
-        let trust = super::kafka::key(config)?.trust();
+        let trust = super::kafka::key(config)?.trust(&kafka.prefix);
         let log = super::kafka::open(kafka)?;
         Self::of(Arc::new(log), trust, clock).map_err(|error| Failure::Failed(error.to_string()))
     }

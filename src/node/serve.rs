@@ -27,7 +27,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{oneshot, watch};
@@ -188,10 +187,7 @@ impl Server {
         let roster = Arc::new(roster);
         let parts = worker_parts(&ground, clock, &answers, &roster, &telemetry);
         let signal = Arc::clone(&parts.signal);
-        let (tell, ended) = oneshot::channel();
-        // Nobody listens any more once the server stops.
-        let tell = Box::new(move |exit| drop(tell.send(exit)));
-        let worker = Worker::start(parts, worker_options(&start.config), tell).map_err(Failure::Failed)?;
+        let (worker, ended) = start_worker(parts, &start.config)?;
         let Beside { threads: beside, damaged, stalled } =
             beside::start(start, &ground, &worker, &telemetry)?;
         let statuses = worker.statuses().to_vec();
@@ -367,25 +363,8 @@ impl Server {
             tracing::error!("the operator's door panicked");
         }
         self.beside.into_iter().for_each(Background::stop);
-        let ledger = self.ground.ledger.clone();
-        let (stopped, waits) = std::sync::mpsc::channel::<()>();
-        let patient = ledger.patience().map(|patience| {
-            let ledger = ledger.clone();
-            std::thread::spawn(move || {
-                if waits.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-                    tracing::warn!(
-                        "the log does not take what is left; it is there again after the next start"
-                    );
-                    ledger.close();
-                }
-            })
-        });
-        self.worker.stop();
-        drop(stopped);
-        if patient.is_some_and(|patient| patient.join().is_err()) {
-            tracing::error!("what waited for the log panicked");
-        }
-        ledger.close();
+        let worker = self.worker;
+        self.ground.ledger.close_after(|| worker.stop());
     }
 }
 
@@ -393,6 +372,15 @@ impl Server {
 fn backup_of(ground: &Arc<Ground>, clock: &Arc<dyn Clock>) -> admin::Backup {
     let (ground, clock) = (Arc::clone(ground), Arc::clone(clock));
     Arc::new(move |to, tell| backup::copy(&ground, &*clock, to, tell))
+}
+
+/// The worker at work, and what is told when it ends.
+fn start_worker(parts: Parts, config: &Config) -> Result<(Worker, oneshot::Receiver<Exit>), Failure> {
+    let (tell, ended) = oneshot::channel();
+    // Nobody listens any more once the server stops.
+    let tell = Box::new(move |exit| drop(tell.send(exit)));
+    let worker = Worker::start(parts, worker_options(config), tell).map_err(Failure::Failed)?;
+    Ok((worker, ended))
 }
 
 /// What the worker works with.

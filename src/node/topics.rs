@@ -124,7 +124,7 @@ pub fn create(
         MakeError::Log(error) => error.into(),
     })?;
     let log = KafkaLog::open(options.clone())?;
-    genesis::begin(&log, &Own { key, trust: &key.trust(), clock })?;
+    genesis::begin(&log, &Own { key, trust: &key.trust(&options.prefix), clock })?;
     log.close(CLOSE);
     let Described { origins: after, faults, .. } = describe(options, wish, Some(key))?;
     let faults: Vec<_> = faults.into_iter().filter(|fault| fault.kind != Kind::Brokers).collect();
@@ -194,14 +194,16 @@ fn origins(
     }
     let view = View::new(options)?;
     let numbers = found.iter().filter_map(|found| u16::try_from(found.number).ok());
-    let origins = numbers.map(|number| origin(&view, Partition(number), key));
+    let origins = numbers.map(|number| {
+        origin(&view, Partition(number), key.map(|key| (key, key.trust(&options.prefix))).as_ref())
+    });
     Ok(origins.collect::<Result<_, LogError>>()?)
 }
 
 fn origin(
     log: &dyn Contents,
     partition: Partition,
-    key: Option<&InstallationKey>,
+    key: Option<&(&InstallationKey, Trust)>,
 ) -> Result<Origin, LogError> {
     let of = TopicPartition::new(Topic::Requests, partition);
     let bounds = log.bounds(of)?;
@@ -211,7 +213,7 @@ fn origin(
     if bounds.start > Offset(0) {
         return Ok(Origin::Trimmed);
     }
-    let own = key.map(|key| (key.digest().to_string(), key.trust()));
+    let own = key.map(|(key, trust)| (key.digest().to_string(), trust));
     let (mut ours, mut another) = (None, None);
     visit_start(log, of, &mut |record| {
         let genesis = genesis_body(record).and_then(|body| internal::read::<Genesis>(body).ok());
@@ -320,12 +322,12 @@ mod tests {
     }
 
     fn at(log: &Handle, partition: u16) -> Origin {
-        origin(log, Partition(partition), Some(&key(0))).unwrap()
+        origin(log, Partition(partition), Some(&(&key(0), key(0).trust("")))).unwrap()
     }
 
     fn begin(log: &Handle, key: &InstallationKey) {
         let clock = ManualClock::new(Ms(1), 1);
-        genesis::begin(log, &Own { key, trust: &key.trust(), clock: &clock }).unwrap();
+        genesis::begin(log, &Own { key, trust: &key.trust(""), clock: &clock }).unwrap();
     }
 
     /// Records that are not ours to begin a log with.
@@ -345,7 +347,7 @@ mod tests {
         strangers(&log, 0, 1);
         memory.trim(TopicPartition::new(Topic::Requests, Partition(0)), Offset(1));
         assert_eq!(at(&log, 0), Origin::Trimmed);
-        let seen = origin(&log, Partition(1), Some(&key(1))).unwrap();
+        let seen = origin(&log, Partition(1), Some(&(&key(1), key(1).trust("")))).unwrap();
         assert_eq!(seen, Origin::Begun(found, Some(false)));
     }
 

@@ -125,6 +125,10 @@ impl<'a> Planned<'a> {
             (Some(_), Some(Ok(_)), Some(Origin::Foreign(why))) if is_internal => {
                 Decoded::Dead(Dead::new(DeadCode::ReservedType, why))
             }
+            (Some(_), Some(Ok(_)), Some(Origin::Late)) => {
+                let why = "the record came into the log too long after it was signed, or before";
+                Decoded::Dead(Dead::new(DeadCode::ReservedType, why))
+            }
             (Some(content), Some(Ok(envelope)), _) => {
                 let decode = || decode(content, envelope, home);
                 catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Decoded::Faulted)

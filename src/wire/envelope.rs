@@ -136,7 +136,7 @@ pub struct Envelope<'a> {
     pub time: Option<Ms>,
     /// The idempotency key of the header.
     pub idempotency_key: Option<&'a str>,
-    /// Passed on as it came.
+    /// Passed on as it came, where it is one.
     pub traceparent: Option<&'a [u8]>,
     /// When the gateway had it.
     pub received: Option<Ms>,
@@ -202,10 +202,10 @@ impl<'a> Envelope<'a> {
             kind,
             time,
             idempotency_key: match found.idempotency_key {
-                Some(_) => Some(text(found.idempotency_key, header::IDEMPOTENCY_KEY)?),
+                Some(_) => Some(text(found.idempotency_key, header::IDEMPOTENCY_KEY)?.trim()),
                 None => None,
             },
-            traceparent: found.traceparent,
+            traceparent: found.traceparent.filter(|trace| is_trace(trace)),
             received,
             awaited: found.awaited,
             precheck: found.precheck == Some(b"true"),
@@ -295,6 +295,14 @@ impl<'a> Found<'a> {
     }
 }
 
+/// Whether a value is `version-trace-parent-flags` of W3C trace context; a later version may add to it. Anything else
+/// is not worth carrying: it goes into the answer as it came.
+#[must_use]
+pub fn is_trace(value: &[u8]) -> bool {
+    let fits = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-');
+    (55..=128).contains(&value.len()) && value.iter().all(fits)
+}
+
 fn text<'a>(value: Option<&'a [u8]>, name: &str) -> Result<&'a str, BadEnvelope> {
     let value = value.ok_or_else(|| bad(format!("{name} is missing")))?;
     std::str::from_utf8(value).map_err(|_| bad(format!("{name} is not UTF-8")))
@@ -315,6 +323,32 @@ mod tests {
         let found = found.map(|envelope| envelope.kind).map_err(|bad| (bad.code, bad.message));
         let expected = expected.map_err(|(code, message)| (code, message.to_owned()));
         assert_eq!(found, expected, "{headers:?}");
+    }
+
+    #[test]
+    fn what_is_no_trace_is_not_carried() {
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let long = format!("{trace}-{}", "0".repeat(4 << 20));
+        for (value, carried) in
+            [(trace, true), ("00-1-01", false), (&long[..129], false), (&trace.to_uppercase(), false)]
+        {
+            let mut record = Builder::new(b"k", Some(b"{}")).unwrap();
+            for (name, value) in [
+                (header::CE_SPECVERSION, "1.0"),
+                (header::CE_ID, "1"),
+                (header::CE_SOURCE, "/switch"),
+                (header::CE_TYPE, "clausum.assess.v1"),
+                (header::TRACEPARENT, value),
+                (header::IDEMPOTENCY_KEY, " key "),
+            ] {
+                record.header(name, value.as_bytes()).unwrap();
+            }
+            let bytes = record.finish();
+            let content = Content::read(&bytes).unwrap();
+            let envelope = Envelope::read(&content, false).unwrap();
+            assert_eq!(envelope.traceparent.is_some(), carried, "{value}");
+            assert_eq!(envelope.idempotency_key, Some("key"));
+        }
     }
 
     #[test]

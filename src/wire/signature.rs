@@ -53,6 +53,9 @@ pub enum Origin {
     Own,
     /// It is the product's. No other record has the same mark, but a copy of this one.
     Signed(Hash128),
+    /// The product wrote it, and it came into the log too long after, or before; nobody believes it any more, and
+    /// it is no stranger's request either.
+    Late,
     /// It is a stranger's, and why.
     Foreign(&'static str),
 }
@@ -92,7 +95,7 @@ impl Trust {
         let issued = std::str::from_utf8(issued).ok().and_then(|text| text.parse().ok()).map(Ms);
         let within = |issued: Ms| at.since(issued).unsigned_abs() <= limits::SIGNED_WITHIN_MS.unsigned_abs();
         if !issued.is_some_and(within) {
-            return Origin::Foreign("the record came into the log too long after it was signed, or before");
+            return Origin::Late;
         }
         Origin::Signed(Hash128::first_of(&mac))
     }
@@ -216,6 +219,7 @@ mod tests {
         assert!(!is_own(&trust(8), OF, AT));
         assert!(!is_own(&trust(7), TopicPartition::new(Topic::Requests, Partition(4)), AT));
         assert!(!is_own(&trust(7), TopicPartition::new(Topic::Decisions, Partition(3)), AT));
+        assert_eq!(origin(&trust(7), OF, AT.plus(600_001), &signed), Origin::Late);
         for (off, own) in [(600_000, true), (600_001, false), (-600_000, true), (-600_001, false)] {
             assert_eq!(is_own(&trust(7), OF, AT.plus(off)), own, "{off} ms off");
         }

@@ -99,9 +99,9 @@ impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         match error {
             LogError::Closed(why) => Failure::Log(why),
-            LogError::Unreachable(_) => Failure::Away(error.to_string()),
+            // A broker that just came back does not know its partitions yet.
+            LogError::Unreachable(_) | LogError::NoPartition(_) => Failure::Away(error.to_string()),
             LogError::OutOfRange { .. }
-            | LogError::NoPartition(_)
             | LogError::Damaged { .. }
             | LogError::Locked(_)
             | LogError::OtherPartitions { .. }

@@ -8,7 +8,6 @@ use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -18,6 +17,7 @@ use tempfile::TempDir;
 const KEY: &str = "AAcOFRwjKjE4P0ZNVFtiaXB3foWMk5qhqK+2vcTL0tk=";
 const OTHER_KEY: &str = "AQcOFRwjKjE4P0ZNVFtiaXB3foWMk5qhqK+2vcTL0tk=";
 const PARTITIONS: i32 = 3;
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const LIMIT: Duration = Duration::from_secs(60);
 const PAYMENT: &str = r#"{"amount":150000,"currency":"MXN","email":"ana@example.mx"}"#;
 
@@ -230,20 +230,122 @@ fn envelope(id: &str) -> Vec<(&'static str, &[u8])> {
     ]
 }
 
-#[test]
-fn every_kind_of_record_ends_as_the_contract_says() {
-    let Some(site) = Site::new() else { return };
-    let _worker = site.worker("a");
-    let switch = site.switch();
-    // A decision, with the headers of 18.2.
-    let mut headers = envelope("pay-1");
-    headers.push(("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
-    let at = switch.send(Some(PAYMENT.as_bytes()), &headers);
-    assert_eq!(at.0, site.home, "a murmur2 client finds the partition");
-    let answer = site.read("clausum.decisions", site.home, 1).remove(0);
-    let position = format!("{}:{}", at.0, at.1);
-    let id = format!("{}-{}", at.0, at.1);
-    let due = [
+/// Something that was sent: where it landed, the status of its answer if it is to have one, and the code of its dead
+/// letter if it is to be one.
+type Sent = ((i32, i64), Option<u16>, Option<&'static str>);
+
+/// What is sent, each behind the one before.
+struct Sending<'s> {
+    site: &'s Site,
+    switch: &'s Switch,
+    sent: Vec<Sent>,
+}
+
+impl Sending<'_> {
+    fn expect(&mut self, at: (i32, i64), status: Option<u16>, code: Option<&'static str>) {
+        self.sent.push((at, status, code));
+    }
+
+    /// Of its home partition: answers and dead letters due.
+    fn due(&self) -> (usize, usize) {
+        let home = || self.sent.iter().filter(|sent| sent.0.0 == self.site.home);
+        (home().filter(|sent| sent.1.is_some()).count(), home().filter(|sent| sent.2.is_some()).count())
+    }
+
+    /// By every codec, as a repeat, as another request under the same id, and with bodies that are none.
+    fn bodies(&mut self) {
+        for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+            let packed = Switch::new(self.site, &[("compression.type", codec), ("linger.ms", "5")]);
+            self.expect(packed.assess(&format!("codec-{codec}"), PAYMENT), Some(200), None);
+        }
+        let switch = self.switch;
+        self.expect(switch.assess("pay-1", PAYMENT), Some(200), None);
+        self.expect(switch.assess("pay-1", &PAYMENT.replace("150000", "7")), Some(409), None);
+        self.expect(switch.assess("bad-amount", r#"{"amount":-1,"currency":"MXN"}"#), Some(400), None);
+        self.expect(switch.assess("no-json", "{\"amount\": 5,"), Some(400), Some("not_json"));
+        self.expect(switch.send(None, &envelope("tombstone")), Some(400), Some("not_json"));
+        self.expect(switch.send(Some(b""), &envelope("empty")), Some(400), Some("not_json"));
+    }
+
+    /// With headers that are missing, doubled, in another case, or not a sender's to write.
+    fn headers(&mut self) {
+        let switch = self.switch;
+        for name in ["ce_specversion", "ce_id", "ce_source", "ce_type"] {
+            let headers = but(name, None);
+            self.expect(switch.send(Some(PAYMENT.as_bytes()), &headers), None, Some("bad_envelope"));
+        }
+        let mut twice = envelope("twice");
+        twice.push(("ce_id", b"again"));
+        self.expect(switch.send(Some(PAYMENT.as_bytes()), &twice), None, Some("bad_envelope"));
+        let mut upper = but("ce_id", None);
+        upper.push(("CE_ID", b"upper"));
+        self.expect(switch.send(Some(PAYMENT.as_bytes()), &upper), None, Some("bad_envelope"));
+        let unknown = but("ce_type", Some(b"clausum.refund.v9"));
+        self.expect(switch.send(Some(b"{}"), &unknown), None, Some("unknown_type"));
+        let reserved = but("ce_type", Some(b"clausum.internal.announce.v1"));
+        let stolen = br#"{"worker":"thief","nonce":"n","engines":[1]}"#;
+        self.expect(switch.send(Some(stolen), &reserved), None, Some("reserved_type"));
+        // Headers of ours that are a stranger's count as absent.
+        let mut forged = envelope("forged");
+        forged.push(("clausum-precheck", b"true"));
+        forged.push(("clausum-reply-to", b"somebody"));
+        self.expect(switch.send(Some(PAYMENT.as_bytes()), &forged), Some(200), None);
+    }
+
+    /// With keys that name nobody.
+    fn keys(&mut self) {
+        let (switch, home) = (self.switch, Some(self.site.home));
+        let code = Some("unknown_organization");
+        self.expect(switch.raw(home, None, Some(PAYMENT.as_bytes()), &envelope("no-key")), None, code);
+        self.expect(switch.raw(home, Some(b"acme"), Some(b"{}"), &envelope("acme")), None, code);
+    }
+
+    /// Transactions are not looked at: what was aborted is decided like what was committed.
+    fn transactions(&mut self) {
+        let transactional = Switch::new(self.site, &[("transactional.id", "switch-7")]);
+        transactional.producer.init_transactions(LIMIT).unwrap();
+        for (id, commits) in [("committed", true), ("aborted", false)] {
+            transactional.producer.begin_transaction().unwrap();
+            self.expect(transactional.assess(id, PAYMENT), Some(200), None);
+            if commits {
+                transactional.producer.commit_transaction(LIMIT).unwrap();
+            } else {
+                transactional.producer.abort_transaction(LIMIT).unwrap();
+            }
+        }
+    }
+}
+
+/// An envelope with another value of a header, or without it.
+fn but(name: &'static str, value: Option<&'static [u8]>) -> Vec<(&'static str, &'static [u8])> {
+    let mut headers: Vec<_> = envelope("x").into_iter().filter(|header| header.0 != name).collect();
+    headers.extend(value.map(|value| (name, value)));
+    headers
+}
+
+fn by_position(records: &[Record]) -> BTreeMap<String, Record> {
+    let position = |record: &Record| record.header("clausum-position").unwrap().to_owned();
+    records.iter().map(|record| (position(record), record.clone())).collect()
+}
+
+fn place((partition, offset): (i32, i64)) -> String {
+    format!("{partition}:{offset}")
+}
+
+/// Each names the one before it, and nothing is between.
+fn is_chain(records: &[Record]) {
+    let mut prev = "-".to_owned();
+    for record in records {
+        assert_eq!(record.header("clausum-prev"), Some(&*prev));
+        let offset = record.header("clausum-position").unwrap().split_once(':').unwrap().1.to_owned();
+        prev = format!("{offset}/{}", record.header("clausum-index").unwrap());
+    }
+}
+
+/// The headers of an answer, and what of a payment leaves on it.
+fn is_decision(site: &Site, answer: &Record, at: (i32, i64)) {
+    let (position, id) = (place(at), format!("{}-{}", at.0, at.1));
+    for (name, value) in [
         ("ce_specversion", "1.0"),
         ("ce_id", &*id),
         ("ce_source", "clausum"),
@@ -254,143 +356,78 @@ fn every_kind_of_record_ends_as_the_contract_says() {
         ("clausum-position", &*position),
         ("clausum-index", "0"),
         ("clausum-prev", "-"),
-        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
-    ];
-    for (name, value) in due {
+        ("traceparent", TRACE),
+    ] {
         assert_eq!(answer.header(name), Some(value), "{name}");
     }
     assert_eq!(answer.key, site.organization.as_bytes());
-    let body = answer.json();
-    assert_eq!(
-        (&body["decision"], &body["record"]["organization_id"]),
-        (&"approve".into(), &(&*site.organization).into())
-    );
-    assert!(
-        !String::from_utf8_lossy(answer.value.as_ref().unwrap()).contains("ana@"),
-        "tokens, no clear values"
-    );
+    let (body, organization) = (answer.json(), Value::from(&*site.organization));
+    assert_eq!((&body["decision"], &body["record"]["organization_id"]), (&"approve".into(), &organization));
+    let text = String::from_utf8_lossy(answer.value.as_ref().unwrap()).into_owned();
+    assert!(!text.contains("ana@"), "tokens, no clear values: {text}");
+}
 
-    // What is decided, rejected, a dead letter, or both; each of these is sent behind the one before.
-    let (mut sent, mut decisions, mut letters) = (Vec::new(), 1, 0);
-    let mut expect = |at: (i32, i64), status: Option<u16>, code: Option<&'static str>| {
-        decisions += usize::from(status.is_some() && at.0 == site.home);
-        letters += usize::from(code.is_some() && at.0 == site.home);
-        sent.push((at, status, code));
-    };
-    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
-        let packed = Switch::new(&site, &[("compression.type", codec), ("linger.ms", "5")]);
-        expect(packed.assess(&format!("codec-{codec}"), PAYMENT), Some(200), None);
-    }
-    let mine = |id| envelope(id);
-    expect(switch.assess("pay-1", PAYMENT), Some(200), None);
-    expect(switch.assess("pay-1", &PAYMENT.replace("150000", "7")), Some(409), None);
-    expect(switch.assess("bad-amount", r#"{"amount":-1,"currency":"MXN"}"#), Some(400), None);
-    expect(switch.assess("no-json", "{\"amount\": 5,"), Some(400), Some("not_json"));
-    expect(switch.send(None, &mine("tombstone")), Some(400), Some("not_json"));
-    expect(switch.send(Some(b""), &mine("empty")), Some(400), Some("not_json"));
+#[test]
+fn every_kind_of_record_ends_as_the_contract_says() {
+    let Some(site) = Site::new() else { return };
+    let _worker = site.worker("a");
+    let switch = site.switch();
+    let mut headers = envelope("pay-1");
+    headers.push(("traceparent", TRACE.as_bytes()));
+    let first = switch.send(Some(PAYMENT.as_bytes()), &headers);
+    assert_eq!(first.0, site.home, "a murmur2 client finds the partition");
+    let answer = site.read("clausum.decisions", site.home, 1).remove(0);
+    is_decision(&site, &answer, first);
+
+    let mut sending = Sending { site: &site, switch: &switch, sent: vec![(first, Some(200), None)] };
+    sending.bodies();
     let megabyte = vec![b' '; 1 << 20];
-    let large = switch.send(Some(&megabyte), &mine("large"));
-    expect(large, Some(413), Some("too_large"));
-    let without =
-        |name: &str| -> Vec<_> { mine("x").into_iter().filter(|header| header.0 != name).collect() };
-    let with = |name: &'static str, value: &'static [u8]| {
-        let mut headers = without(name);
-        headers.push((name, value));
-        headers
-    };
-    for name in ["ce_specversion", "ce_id", "ce_source", "ce_type"] {
-        expect(switch.send(Some(PAYMENT.as_bytes()), &without(name)), None, Some("bad_envelope"));
-    }
-    let mut twice = mine("twice");
-    twice.push(("ce_id", b"again"));
-    expect(switch.send(Some(PAYMENT.as_bytes()), &twice), None, Some("bad_envelope"));
-    let mut upper = without("ce_id");
-    upper.push(("CE_ID", b"upper"));
-    expect(switch.send(Some(PAYMENT.as_bytes()), &upper), None, Some("bad_envelope"));
-    expect(switch.send(Some(b"{}"), &with("ce_type", b"clausum.refund.v9")), None, Some("unknown_type"));
-    let reserved = with("ce_type", b"clausum.internal.announce.v1");
-    let stolen = br#"{"worker":"thief","nonce":"n","engines":[1]}"#;
-    expect(switch.send(Some(stolen), &reserved), None, Some("reserved_type"));
-    let own = switch.organization.as_bytes();
+    let large = switch.send(Some(&megabyte), &envelope("large"));
+    sending.expect(large, Some(413), Some("too_large"));
+    sending.headers();
     let elsewhere = (site.home + 1) % PARTITIONS;
-    let astray = switch.raw(Some(elsewhere), Some(own), Some(PAYMENT.as_bytes()), &mine("astray"));
-    expect(astray, None, Some("wrong_partition"));
-    let home = Some(site.home);
-    expect(
-        switch.raw(home, None, Some(PAYMENT.as_bytes()), &mine("no-key")),
-        None,
-        Some("unknown_organization"),
-    );
-    expect(switch.raw(home, Some(b"acme"), Some(b"{}"), &mine("acme")), None, Some("unknown_organization"));
-    // A stranger's headers of ours count as absent, and are renamed where they are kept.
-    let mut forged = mine("forged");
-    forged.push(("clausum-precheck", b"true"));
-    forged.push(("clausum-reply-to", b"somebody"));
-    expect(switch.send(Some(PAYMENT.as_bytes()), &forged), Some(200), None);
-    let mut odd = with("ce_specversion", b"0.3");
+    let own = site.organization.as_bytes();
+    let astray = switch.raw(Some(elsewhere), Some(own), Some(PAYMENT.as_bytes()), &envelope("astray"));
+    sending.expect(astray, None, Some("wrong_partition"));
+    sending.keys();
+    let mut odd = but("ce_specversion", Some(b"0.3"));
     odd.push(("clausum-signature", b"none"));
     let renamed = switch.send(Some(PAYMENT.as_bytes()), &odd);
-    expect(renamed, None, Some("bad_envelope"));
-    // Transactions are not looked at: what was aborted is decided like what was committed.
-    let transactional = Switch::new(&site, &[("transactional.id", "switch-7")]);
-    transactional.producer.init_transactions(LIMIT).unwrap();
-    for (id, commits) in [("committed", true), ("aborted", false)] {
-        transactional.producer.begin_transaction().unwrap();
-        expect(transactional.assess(id, PAYMENT), Some(200), None);
-        if commits {
-            transactional.producer.commit_transaction(LIMIT).unwrap();
-        } else {
-            transactional.producer.abort_transaction(LIMIT).unwrap();
-        }
-    }
-    expect(switch.assess("last", PAYMENT), Some(200), None);
+    sending.expect(renamed, None, Some("bad_envelope"));
+    sending.transactions();
+    sending.expect(switch.assess("last", PAYMENT), Some(200), None);
 
+    let (decisions, letters) = sending.due();
     let answers = site.read("clausum.decisions", site.home, decisions);
     let dead = site.read("clausum.dead_letters", site.home, letters);
-    let astray_letter = site.read("clausum.dead_letters", elsewhere, 1).remove(0);
-    let by_position = |records: &[Record]| -> BTreeMap<String, Record> {
-        records
-            .iter()
-            .map(|record| (record.header("clausum-position").unwrap().to_owned(), record.clone()))
-            .collect()
-    };
     let (answered, mut dropped) = (by_position(&answers), by_position(&dead));
-    dropped.extend(by_position(&[astray_letter]));
-    for (at, status, code) in &sent {
-        let position = format!("{}:{}", at.0, at.1);
+    assert_eq!((answers.len(), dead.len()), (answered.len(), dropped.len()), "one of each");
+    dropped.extend(by_position(&site.read("clausum.dead_letters", elsewhere, 1)));
+    for (at, status, code) in &sending.sent {
+        let position = place(*at);
         let found =
             answered.get(&position).map(|answer| answer.header("clausum-status").unwrap().parse().unwrap());
         assert_eq!(found, *status, "{position}");
         let found = dropped.get(&position).map(|letter| letter.header("clausum-error-code").unwrap());
         assert_eq!(found, *code, "{position}");
     }
-    assert_eq!((answers.len(), dead.len()), (answered.len(), dropped.len() - 1), "one answer each");
-    // The chain, with nothing between.
-    let links = |records: &[Record]| {
-        let mut prev = "-".to_owned();
-        for record in records {
-            assert_eq!(record.header("clausum-prev"), Some(&*prev));
-            let offset = record.header("clausum-position").unwrap().split_once(':').unwrap().1.to_owned();
-            prev = format!("{offset}/{}", record.header("clausum-index").unwrap());
-        }
-    };
-    links(&answers);
-    links(&dead);
+    is_chain(&answers);
+    is_chain(&dead);
     let repeat = answers.iter().find(|answer| answer.header("clausum-replayed").is_some()).unwrap();
     assert_eq!((repeat.header("ce_correlationid"), &repeat.value), (Some("pay-1"), &answer.value));
+
     // What a dead letter keeps.
-    let letter = &dropped[&format!("{}:{}", large.0, large.1)];
+    let letter = &dropped[&place(large)];
     assert_eq!(letter.value.as_ref().unwrap().len(), 64 << 10, "cut to its first 64 KiB");
-    let digest: String = Sha256::digest(&megabyte).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(letter.header("clausum-value-length"), Some("1048576"));
+    let digest = clausum::base::hash::sha256(&megabyte).to_string();
     assert_eq!(letter.header("clausum-value-sha256"), Some(&*digest));
-    let letter = &dropped[&format!("{}:{}", renamed.0, renamed.1)];
+    let letter = &dropped[&place(renamed)];
     assert_eq!(letter.header("x-clausum-signature"), Some("none"));
     assert_eq!(letter.header("clausum-source-topic"), Some("clausum.requests"));
     assert_eq!(letter.header("clausum-source-offset"), Some(&*renamed.1.to_string()));
     assert_eq!((letter.key.as_slice(), letter.value.as_deref()), (own, Some(PAYMENT.as_bytes())));
-    let letter = &dropped[&format!("{}:{}", astray.0, astray.1)];
-    let why = letter.header("clausum-error-message").unwrap();
+    let why = dropped[&place(astray)].header("clausum-error-message").unwrap();
     assert!(why.contains(&format!("belongs to partition {}, not {elsewhere}", site.home)), "{why}");
     assert!(why.contains("partitioner=murmur2_random"), "{why}");
 }

@@ -250,7 +250,9 @@ fn complain(error: &KafkaError, reason: &str) {
 
 /// A client that could not be made: a property that the library does not take.
 fn not_made(error: KafkaError) -> LogError {
-    LogError::Closed(error.to_string())
+    // What was written may be a secret, also under a name that is none.
+    let KafkaError::ClientConfig(_, why, name, _) = error else { return LogError::Closed(error.to_string()) };
+    LogError::Closed(if why.contains(&name) { why } else { format!("{name}: {why}") })
 }
 
 /// An offset as the library gives it.

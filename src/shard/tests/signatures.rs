@@ -156,6 +156,18 @@ fn headers_of_the_product_are_absent_unless_they_are_signed() {
     );
 }
 
+/// Or a browser's call that waited for its log would be a payment.
+#[test]
+fn a_request_of_the_products_that_comes_too_late_is_no_strangers() {
+    let mut site = Site::with(signed(1));
+    let call = site.record(org(), RecordType::Assess, PAYMENT);
+    let mut call = Builder::of(&Content::read(&call).unwrap()).unwrap();
+    call.header(header::PRECHECK, b"true").unwrap();
+    let made = site.now().plus(-limits::SIGNED_WITHIN_MS - 1);
+    let late = signed(1).sign(REQUESTS, made, call.finish()).unwrap();
+    refused(site.take(&late), "the record came into the log too long after it was signed, or before");
+}
+
 #[test]
 fn a_strangers_genesis_begins_nothing() {
     let home = crate::shard::decode::Home { partition: REQUESTS.partition, partitions: 1, trust: signed(1) };

@@ -28,7 +28,8 @@ impl Model {
     /// Takes in the next durable record.
     pub(in crate::sim) fn apply(&mut self, record: &Stored) {
         self.clock = self.clock.max(record.timestamp.0);
-        let is_own = self.is_own(record);
+        let origin = self.origin(record);
+        let is_own = matches!(origin, None | Some(Origin::Own | Origin::Signed(_)));
         let plain = Plain::read(&record.content);
         let signature = plain.as_ref().and_then(|plain| plain.signature().filter(|_| is_own));
         let plain = plain.map(|plain| if is_own { plain } else { plain.without_reserved() });
@@ -49,6 +50,7 @@ impl Model {
             None | Some(Err(_)) if !self.genesis => End::Dead("bad_envelope"),
             None => End::Dead("bad_envelope"),
             Some(Err(code)) => End::Dead(code),
+            Some(Ok(_)) if self.genesis && origin == Some(Origin::Late) => End::Dead("reserved_type"),
             Some(Ok(letter)) if self.genesis && is_internal(&letter) && (!is_own || is_copy) => {
                 End::Dead("reserved_type")
             }
@@ -58,14 +60,11 @@ impl Model {
         self.conclude(&request, end);
     }
 
-    /// Whether the product wrote the record, or nobody else writes to the log.
-    fn is_own(&self, record: &Stored) -> bool {
+    /// Whose the record is.
+    fn origin(&self, record: &Stored) -> Option<Origin> {
         let of = TopicPartition::new(Topic::Requests, Partition(self.partition));
-        let content = Content::read(&record.content).ok();
-        let origin = content
-            .zip(self.trust.as_ref())
-            .map(|(content, trust)| trust.origin(of, record.timestamp, &content));
-        !matches!(origin, Some(Origin::Foreign(_)))
+        let content = Content::read(&record.content).ok()?;
+        Some(self.trust.as_ref()?.origin(of, record.timestamp, &content))
     }
 
     /// Whether a signature was taken in before, on a record of the product's own types; it is from now on.

@@ -27,8 +27,9 @@ pub(in crate::worker) fn genesis(
     let mut found = None;
     visit_start(log, of, &mut |record| {
         let Some(body) = genesis_body(record) else { return false };
-        let is_own = Content::read(&record.content)
-            .is_ok_and(|content| !matches!(trust.origin(of, record.timestamp, &content), Origin::Foreign(_)));
+        let is_own = Content::read(&record.content).is_ok_and(|content| {
+            matches!(trust.origin(of, record.timestamp, &content), Origin::Own | Origin::Signed(_))
+        });
         if is_own {
             found = Some((record.offset, sha256(body)));
         }

@@ -93,13 +93,14 @@ fn create(
 
 /// What a broker said no to. A topic that is there by now is what was wanted: somebody else makes them as well.
 fn fault((place, code): (String, RDKafkaErrorCode), wish: &Wish, brokers: usize) -> Option<Fault> {
-    let what = match code {
-        RDKafkaErrorCode::TopicAlreadyExists => return None,
-        RDKafkaErrorCode::InvalidReplicationFactor => {
-            let replicas = wish.replicas();
-            format!("it cannot be made: there are fewer brokers ({brokers}) than replicas ({replicas})")
-        }
-        code => format!("it cannot be made: {code}"),
+    if code == RDKafkaErrorCode::TopicAlreadyExists {
+        return None;
+    }
+    let what = if code == RDKafkaErrorCode::InvalidReplicationFactor {
+        let replicas = wish.replicas();
+        format!("it cannot be made: there are fewer brokers ({brokers}) than replicas ({replicas})")
+    } else {
+        format!("it cannot be made: {code}")
     };
     Some(Fault { kind: Kind::Wrong, place, setting: None, what })
 }
