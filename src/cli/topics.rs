@@ -79,8 +79,8 @@ pub(super) fn run(command: &Command, place: &Place, shell: &mut Shell) -> Result
             let described = describe(&options, &wish, config.installation_key.as_ref()).map_err(ending)?;
             if of.json {
                 let mut shown = to_json(&described);
-                if *bounds {
-                    shown["bounds"] = bounds_json(&options, &described.cluster)?;
+                if let (true, Some(members)) = (*bounds, shown.as_object_mut()) {
+                    members.insert("bounds".to_owned(), bounds_json(&options, &described.cluster)?);
                 }
                 shell.json(&shown)?;
                 return Ok(Exit::Done);

@@ -93,14 +93,15 @@ fn create(
 
 /// What a broker said no to. A topic that is there by now is what was wanted: somebody else makes them as well.
 fn fault((place, code): (String, RDKafkaErrorCode), wish: &Wish, brokers: usize) -> Option<Fault> {
-    let what = match code {
-        RDKafkaErrorCode::TopicAlreadyExists => return None,
-        RDKafkaErrorCode::InvalidReplicationFactor => {
-            let replicas = wish.replicas();
-            format!("it cannot be made: there are fewer brokers ({brokers}) than replicas ({replicas})")
-        }
-        code => format!("it cannot be made: {code}"),
+    if code == RDKafkaErrorCode::TopicAlreadyExists {
+        return None;
+    }
+    let why = if code == RDKafkaErrorCode::InvalidReplicationFactor {
+        format!("there are fewer brokers ({brokers}) than replicas ({})", wish.replicas())
+    } else {
+        code.to_string()
     };
+    let what = format!("it cannot be made: {why}");
     Some(Fault { kind: Kind::Wrong, place, setting: None, what })
 }
 

@@ -90,12 +90,10 @@ impl Cluster {
             }
             Ok(cluster)
         });
-        seen.map_err(|error| match error {
-            LogError::Unreachable(what) => {
-                let (at, seconds) = (&options.bootstrap, options.answer().as_secs_f64());
-                LogError::Unreachable(format!("{at} within {seconds} s: {what}"))
-            }
-            other => other,
+        seen.map_err(|error| {
+            let LogError::Unreachable(what) = error else { return error };
+            let (at, seconds) = (&options.bootstrap, options.answer().as_secs_f64());
+            LogError::Unreachable(format!("{at} within {seconds} s: {what}"))
         })
     }
 
