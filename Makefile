@@ -10,7 +10,7 @@ STEP := deploy/step.sh
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help bootstrap build demo demo-kafka test slow planted chaos damage upgrade bench day recover figures flame fmt lint
+.PHONY: help bootstrap build demo demo-kafka test slow planted chaos damage upgrade bench day recover lost figures flame fmt lint
 
 help:
 	@echo 'make demo    build, start a server with seeded traffic, show its decisions (Ctrl-C stops it)'
@@ -25,6 +25,7 @@ help:
 	@echo 'make flame   record where a server under load spends its time, into flame.svg (needs perf and inferno)'
 	@echo 'make recover kill a server with a gigabyte of state: how long until it decides again, and where the time goes'
 	@echo 'make figures the ways in and out side by side: HTTP and Kafka, latencies, throughput, processor time; the velocity job'
+	@echo 'make lost    kill a worker on Kafka with a gigabyte of state: how long until its partition decides again'
 	@echo 'make day     a day of load in minutes, with all that expires in it; draws docs/day.svg'
 	@echo 'make fmt     format the sources'
 	@echo 'make lint    clippy, warnings as errors'
@@ -82,6 +83,10 @@ flame: build
 
 recover: build
 	@deploy/recovery.py "$(CARGO_TARGET_DIR)/debug/clausum"
+
+lost: build
+	@deploy/bootstrap.sh kafka
+	@deploy/lost.py "$(CARGO_TARGET_DIR)/debug/clausum"
 
 # FIGURES holds flags of deploy/figures.py, such as --out FILE.
 figures: build

@@ -32,6 +32,9 @@ const TURNCOATS: u64 = 40;
 impl World {
     /// Brings the world to its end.
     pub(super) fn finish(&mut self) -> Result<(), Breach> {
+        // Who is too far from the log's time signs what nobody believes.
+        self.log_clock.set_off(0);
+        self.nodes.iter().for_each(|node| node.clock.set_off(0));
         if self.chance.one_in(2) {
             self.calm()?;
         }
@@ -114,10 +117,7 @@ impl World {
 
     /// Everything works again, and operators have seen to what cannot begin.
     fn heal(&mut self) {
-        // Who is too far from the log's time signs what nobody believes.
-        self.log_clock.set_off(0);
         for node in &self.nodes {
-            node.clock.set_off(0);
             node.folders.all().iter().for_each(|folder| folder.fail_reads(None));
             if let Some(process) = &node.process {
                 self.archive.cut_off(process.producer.0, false);

@@ -10,6 +10,7 @@
     reason = "tests stop at a surprise and say what they skip"
 )]
 
+mod asyncapi;
 mod backup;
 #[cfg(feature = "kafka")]
 mod broker;
@@ -34,6 +35,8 @@ mod shared;
 mod snapshots;
 #[cfg(feature = "kafka")]
 mod streams;
+#[cfg(feature = "kafka")]
+mod switch;
 #[cfg(feature = "kafka")]
 mod switch_load;
 #[cfg(feature = "kafka")]

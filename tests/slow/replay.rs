@@ -25,7 +25,7 @@ fn pay(server: &Server, next: &AtomicUsize, stop: &AtomicBool) {
         let currency = if number % 50 == 7 { "pesos" } else { "MXN" };
         let payer = number % 30;
         let body = format!(r#"{{"amount":{number},"currency":"{currency}","email":"p{payer}@example.com"}}"#);
-        for _ in 0..=usize::from(number % 10 == 0) {
+        for _ in 0..=usize::from(number.is_multiple_of(10)) {
             if client.assess(Some(&format!("k{number}")), body.as_bytes()).is_err() {
                 return;
             }

@@ -1,8 +1,10 @@
 //! Runs on the log against an engine that does what a test wants.
 
 use super::*;
-use crate::base::clock::SystemClock;
+use crate::base::clock::{NoEntropy, SystemClock};
 use crate::base::position::{Offset, OutputRef, Partition, Topic, TopicPartition};
+use crate::base::time::Ms;
+use crate::load::seconds::Second;
 use crate::load::traffic::Mix;
 use crate::log::memory::{Handle, MemoryLog, Producer as Memory};
 use crate::log::{Contents, PollLimit};
@@ -20,9 +22,8 @@ fn organizations(count: u8) -> Vec<OrgId> {
 }
 
 fn options(pace: Pace, requests: u64) -> Options {
-    let long = Duration::from_secs(3_600);
     let (organizations, mark) = (organizations(1), "load-7".to_owned());
-    Options { pace, duration: long, requests: Some(requests), seed: 1, organizations, mark, limit: long }
+    Options { pace, duration: LONG, requests: Some(requests), seed: 1, organizations, mark, limit: LONG }
 }
 
 fn open(rate: u32) -> Pace {
@@ -81,9 +82,43 @@ impl Engine {
     }
 }
 
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// The machine's clock, on which every second of a run is an hour once the seconds say so.
+#[derive(Debug)]
+struct Jump {
+    progress: Arc<Progress>,
+    after: fn(&[Second]) -> bool,
+}
+
+impl Clock for Jump {
+    fn now(&self) -> Ms {
+        SystemClock.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        let seconds = self.progress.seconds(0);
+        let hours = if (self.after)(&seconds) { seconds.len() } else { 0 };
+        SystemClock.elapsed() + LONG * u32::try_from(hours).unwrap()
+    }
+
+    fn entropy(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        SystemClock.entropy(bytes)
+    }
+}
+
 /// Runs against an engine; what came of it, and how many requests the log has.
 fn run_against(
     options: &Options,
+    answer: impl Fn(u64) -> Vec<(u16, bool)> + Send + Sync + 'static,
+) -> (Report, u64) {
+    run_until(options, |_| false, answer)
+}
+
+/// The same, and hours pass `after` something was seen.
+fn run_until(
+    options: &Options,
+    after: fn(&[Second]) -> bool,
     answer: impl Fn(u64) -> Vec<(u16, bool)> + Send + Sync + 'static,
 ) -> (Report, u64) {
     let log = MemoryLog::auto_flush(PARTITIONS, Arc::new(SystemClock));
@@ -91,7 +126,7 @@ fn run_against(
     let partitions = (0..PARTITIONS).map(Partition);
     let requests = |partition| TopicPartition::new(Topic::Requests, partition);
     partitions.clone().for_each(|partition| handle.subscribe(requests(partition), &signal));
-    let (ended, engine_ended) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(())));
+    let ended = Arc::new(AtomicBool::new(false));
     let (stop, engine_log, wake) = (Arc::clone(&ended), handle.clone(), Arc::clone(&signal));
     let engine = move || {
         let mut engines: Vec<_> = (0..PARTITIONS)
@@ -107,13 +142,13 @@ fn run_against(
             }
             wake.wait(Duration::from_millis(50));
         }
-        drop(engine_ended);
     };
     let engine = std::thread::Builder::new().spawn(engine).unwrap();
     let log: Arc<dyn Log> = Arc::new(handle.clone());
     let traffic = Traffic::new(1, 1, Mix::default()).unwrap();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let report = run(&log, traffic, options, &clock, &Arc::default()).unwrap();
+    let progress = Arc::new(Progress::default());
+    let clock: Arc<dyn Clock> = Arc::new(Jump { progress: Arc::clone(&progress), after });
+    let report = run(&log, traffic, options, &clock, &progress).unwrap();
     ended.store(true, Ordering::Release);
     signal.raise();
     engine.join().unwrap();
@@ -141,9 +176,8 @@ fn each_request_is_answered_once_whatever_else_is_on_the_topic() {
 
 #[test]
 fn what_is_never_answered_is_missing() {
-    let limit = Duration::from_millis(200);
-    let options = Options { limit, ..options(open(5_000), 100) };
-    let (report, records) = run_against(&options, |number| match number % 4 {
+    let all = |seconds: &[Second]| seconds.iter().map(|second| second.answered).sum::<u64>() >= 75;
+    let (report, records) = run_until(&options(open(5_000), 100), all, |number| match number % 4 {
         0 => Vec::new(),
         _ => vec![(200, true)],
     });
@@ -157,9 +191,8 @@ fn a_closed_loop_has_so_many_under_way_and_no_more() {
     assert_eq!((report.due, report.answered(), records), (500, 500, 500));
     assert!(report.latencies.is_none(), "nothing was due");
     // Nobody answers: no more are produced than are under way.
-    let (pace, limit) = (Pace::Answered(7), Duration::from_millis(200));
-    let silent = Options { duration: limit, limit, ..options(pace, 500) };
-    let (report, records) = run_against(&silent, |_| Vec::new());
+    let all = |seconds: &[Second]| seconds.iter().map(|second| second.due).sum::<u64>() >= 7;
+    let (report, records) = run_until(&options(Pace::Answered(7), 500), all, |_| Vec::new());
     assert_eq!((report.due, report.unanswered(), records), (7, 7, 7));
 }
 

@@ -86,7 +86,7 @@ fn decided(turn: usize) -> Held {
 }
 
 /// A log in a folder that holds this, stamped as it says; closed, as a server leaves it.
-fn written(held: &Held) -> (tempfile::TempDir, Vec<u64>) {
+fn written(held: &Held) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(START, 4));
     let options = embedded::Options::new(folder.path().to_owned(), 1);
@@ -102,13 +102,13 @@ fn written(held: &Held) -> (tempfile::TempDir, Vec<u64>) {
         let appended = append(Topic::Requests, &request.content);
         assert_eq!((appended.first, appended.timestamp), (request.offset, request.timestamp));
     }
-    let ends = Topic::OUTPUTS.into_iter().zip(&held.outputs).map(|(topic, records)| {
-        records.iter().for_each(|record| drop(append(topic, record)));
-        records.len() as u64
-    });
-    let ends = ends.collect();
+    for (topic, records) in Topic::OUTPUTS.into_iter().zip(&held.outputs) {
+        for record in records {
+            append(topic, record);
+        }
+    }
     log.close();
-    (folder, ends)
+    folder
 }
 
 fn replayed(contents: Arc<dyn Contents>) -> Outcome {
@@ -120,7 +120,7 @@ fn replayed(contents: Arc<dyn Contents>) -> Outcome {
 
 /// What is found in a log that holds this.
 fn judged(held: &Held) -> Report {
-    let (folder, _) = written(held);
+    let folder = written(held);
     match replayed(Arc::new(View::open(folder.path()).unwrap())) {
         Outcome::Judged(report) => {
             for tally in report.topics {
@@ -321,7 +321,7 @@ fn what_cannot_be_decided_from_its_beginning_is_not_said_to_be_proved() {
     let engine = internal::write(&EngineChange { version: 7 });
     let engine = product_record(Local::organization(), RecordType::Engine, &engine, "e").unwrap();
     held.requests.push(Stored { offset: at.offset.next(), content: engine, ..at });
-    let (folder, _) = written(&held);
+    let folder = written(&held);
     let outcome = replayed(Arc::new(View::open(folder.path()).unwrap()));
     assert_eq!(outcome, Outcome::Not(Obstacle::Engine(7)));
 
