@@ -176,8 +176,14 @@ class Judge:
                 counts["unacknowledged, found" if places.get(int(serial)) else "unacknowledged, lost"] += 1
                 continue
             counts["acknowledged"] += 1
+            found = places.get(int(serial), [])
+            if rest[0] == "None":
+                # Acknowledged when it was sent again: the broker no longer knows where the first one stands.
+                if len(found) != 1 or found[0][0] != int(where):
+                    self.breach(f"record {serial} was acknowledged in partition {where}, and stands at {found}")
+                continue
             place = (int(where), int(rest[0]))
-            if places.get(int(serial)) != [place]:
+            if found != [place]:
                 self.breach(f"record {serial} was acknowledged at {place}, and stands at {places.get(int(serial))}")
         return counts
 

@@ -192,7 +192,9 @@ impl Traffic {
         headers.extend(extra.time.map(|time| (header::CE_TIME, time.to_string())));
         headers.extend(extra.received.map(|at| (header::RECEIVED, at.0.to_string())));
         headers.extend(extra.awaited.then(|| (header::REPLY_TO, "0".to_owned())));
-        headers.extend(extra.trace.then(|| (header::TRACEPARENT, format!("00-{id}-01"))));
+        headers.extend(extra.trace.then(|| {
+            (header::TRACEPARENT, format!("00-{:0>32}-00000000000000ab-01", id.trim_start_matches("req-")))
+        }));
         record(key.as_bytes(), body, &headers)
     }
 }

@@ -102,7 +102,6 @@ fn fault((place, code): (String, RDKafkaErrorCode), wish: &Wish, brokers: usize)
     } else {
         format!("it cannot be made: {code}")
     };
-    let what = format!("it cannot be made: {why}");
     Some(Fault { kind: Kind::Wrong, place, setting: None, what })
 }
 
