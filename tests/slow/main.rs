@@ -32,6 +32,8 @@ mod server;
 mod service;
 mod shard;
 mod shared;
+#[cfg(feature = "kafka")]
+mod site;
 mod snapshots;
 #[cfg(feature = "kafka")]
 mod streams;
