@@ -34,7 +34,7 @@ pub(super) fn start(
 ) -> Result<Beside, Failure> {
     let (clock, telemetry) = (|| Arc::clone(&of.clock), || Arc::clone(telemetry));
     let damaged = Arc::default();
-    let mut begun = vec![counting::start(ground.data.clone(), clock(), telemetry())];
+    let mut begun = Vec::new();
     // Kafka does both for its own.
     if let Some(log) = ground.ledger.embedded() {
         let retention_ms = i64::try_from(of.config.log_retention.as_millis()).unwrap_or(i64::MAX);
@@ -46,6 +46,7 @@ pub(super) fn start(
         let (telemetry, damaged) = (telemetry(), Arc::clone(&damaged));
         begun.push(scrubbing::start(Scrubber { log: Arc::clone(log), telemetry, damaged }, clock()));
     }
+    begun.push(counting::start(ground.data.clone(), clock(), telemetry()));
     let stalled: Arc<AtomicBool> = Arc::default();
     #[cfg(feature = "kafka")]
     if let Some(log) = ground.ledger.kafka() {

@@ -154,6 +154,9 @@ pub(super) fn found(
 ) -> Result<Found, Failure> {
     let failed = |error: LogError| Failure::Failed(error.to_string());
     let of = TopicPartition::new(Topic::Requests, partition);
+    if log.bounds(of).map_err(failed)?.start > Offset(0) {
+        return Ok(Found::Trimmed);
+    }
     let digest = key.digest().to_string();
     let (mut own, mut is_anothers) = (None, false);
     visit_start(log, of, &mut |record| {
@@ -175,7 +178,6 @@ pub(super) fn found(
         None if is_anothers => {
             Err(Failure::Input("the log was begun with another installation key".to_owned()))
         }
-        None if log.bounds(of).map_err(failed)?.start > Offset(0) => Ok(Found::Trimmed),
         None => Ok(Found::Nothing),
     }
 }

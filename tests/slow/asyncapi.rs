@@ -298,6 +298,7 @@ fn headers_are_those_of_the_code() {
         header::RESERVED_PREFIX,
         header::RENAMED_PREFIX,
         header::HEADERS_CUT,
+        header::VALUE_CUT,
         header::RECEIVED,
         header::REPLY_TO,
         header::PRECHECK,

@@ -90,9 +90,13 @@ pub fn visit_start(
     let bounds = log.bounds(requests)?;
     let mut reader = log.reader(requests, bounds.start)?;
     let mut left = PollLimit { records: limits::TURN_RECORDS, bytes: limits::TURN_BYTES };
-    // How much one poll gives is the log's affair; how near is near is not.
+    // Nearly always it is the first, and damage behind it is for whoever reads that far. How much one poll gives is
+    // the log's affair; how near is near is not.
+    let mut step = 1;
     while left.records > 0 && left.bytes > 0 {
-        let records = read_before(&mut *reader, bounds.end, left)?;
+        let limit = PollLimit { records: left.records.min(step), bytes: left.bytes };
+        step *= 8;
+        let records = read_before(&mut *reader, bounds.end, limit)?;
         if records.is_empty() || records.iter().any(&mut *is_it) {
             return Ok(());
         }
