@@ -70,7 +70,7 @@ upgrade: build
 planted: bootstrap
 	@$(STEP) 'planted bugs' deploy/planted.py
 
-# Half an hour, of which CHAOS_SECONDS (1500) are faults; 60 is the short form. deploy/chaos says the rest.
+# Under forty minutes, of which CHAOS_SECONDS (1500) are faults; 60 is the short form. deploy/chaos says the rest.
 chaos: build
 	@deploy/bootstrap.sh chaos
 	@$(STEP) 'chaos' deploy/chaos.sh "$(CARGO_TARGET_DIR)/debug/clausum"
