@@ -7,6 +7,7 @@ use crate::base::position::{Partition, Topic, TopicPartition};
 use crate::log::memory::{Landing, Producer, Waiting};
 use crate::log::{AppendError, LogError};
 use crate::store::StoreError;
+use crate::store::memory::Folder;
 
 impl World {
     /// Perhaps something befalls the world.
@@ -29,6 +30,7 @@ impl World {
             faults.rot,
             faults.folder,
             faults.sift,
+            faults.disk,
             60,
         ];
         let total: u64 = rates.iter().sum();
@@ -52,6 +54,7 @@ impl World {
             13 => self.rot(),
             14 => self.harm_folder(),
             15 => self.sift(),
+            16 => self.fill_disk(),
             _ => self.mend()?,
         }
         Ok(())
@@ -172,6 +175,14 @@ impl World {
         self.count("store reads fail");
     }
 
+    /// There is no more room for what a worker keeps of a partition.
+    fn fill_disk(&mut self) {
+        let (node, partition) = (self.any_node(), self.any_partition());
+        let Some(folder) = self.nodes.get(node).map(|node| node.folders.folder(partition)) else { return };
+        folder.fill(true);
+        self.count("disk full");
+    }
+
     /// A clock steps, forwards or back: that of the log, or a worker's.
     fn step_clock(&mut self) {
         self.count("clock step");
@@ -231,7 +242,7 @@ impl World {
     pub(super) fn mend(&mut self) -> Result<(), Breach> {
         let node = self.any_node();
         if let Some(worker) = self.nodes.get(node) {
-            worker.folders.all().iter().for_each(|folder| folder.fail_reads(None));
+            worker.folders.all().iter().for_each(Folder::work);
             if let Some(process) = &worker.process {
                 self.archive.cut_off(process.producer.0, false);
                 self.log.refuse_appends(process.producer, None);

@@ -14,6 +14,7 @@ use crate::log::memory::{MemoryLog, Producer};
 use crate::log::{Contents, Log};
 use crate::state::key::Kind;
 use crate::store::memory::Content;
+use crate::store::memory::Folder;
 use crate::wire::chain::Link;
 use crate::wire::record;
 use crate::worker::checkpoint::Meta;
@@ -42,7 +43,7 @@ impl World {
             self.kill(node);
         }
         for node in &mut self.nodes {
-            node.folders.all().iter().for_each(|folder| folder.fail_reads(None));
+            node.folders.all().iter().for_each(Folder::work);
             node.engine = super::engines::NEWEST;
         }
         self.log.flush_all();
@@ -118,7 +119,7 @@ impl World {
     /// Everything works again, and operators have seen to what cannot begin.
     fn heal(&mut self) {
         for node in &self.nodes {
-            node.folders.all().iter().for_each(|folder| folder.fail_reads(None));
+            node.folders.all().iter().for_each(Folder::work);
             if let Some(process) = &node.process {
                 self.archive.cut_off(process.producer.0, false);
                 self.log.refuse_appends(process.producer, None);

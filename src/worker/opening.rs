@@ -13,7 +13,7 @@ use crate::shard::decode::Home;
 use crate::shard::effects::DirectoryChange;
 use crate::state::key::{Kind, prefix};
 use crate::state::row::Row;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::wire::envelope::{RecordType, product_record};
 use crate::wire::internal::{self, Announce};
 use crate::wire::signature::Trust;
@@ -275,7 +275,9 @@ impl Owner {
                 (restoring.archive, restoring.catalog) = (Some(archive), catalog);
             }
             Outcome::Tails(tails) => restoring.tails = Some(tails?),
+            Outcome::Fetched(_, Err(full @ StoreError::Full)) => return Err(full.into()),
             Outcome::Fetched(number, fetched) => {
+                let fetched = fetched.map_err(|error| error.to_string());
                 if let Err(why) = &fetched {
                     tracing::warn!(partition = self.partition.0, number, why, "a snapshot does not do");
                 }

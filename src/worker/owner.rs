@@ -18,6 +18,8 @@ use std::time::Duration;
 const TRIES: u32 = 3;
 /// The wait before a log that does not answer is asked again.
 const AWAY_MS: u64 = 1_000;
+/// The first wait for room on a full disk; doubles.
+const FULL_MS: u64 = 1_000;
 /// Half of the first wait before a poisoned shard is opened again; doubles.
 const POISON_MS: u64 = 50;
 
@@ -38,6 +40,8 @@ pub struct Owner {
     /// The store here is damaged, and to be set aside before it is opened again.
     pub(super) aside: bool,
     failures: Failures,
+    /// The wait for room when the disk is full the next time.
+    full_ms: u64,
     closing: bool,
     /// The engine version that the log asks for and this binary has not.
     needs: Option<u32>,
@@ -109,6 +113,7 @@ impl Owner {
             snapshot: None,
             aside: false,
             failures: Failures::default(),
+            full_ms: FULL_MS,
             closing: false,
             needs: None,
             again_ms,
@@ -176,6 +181,7 @@ impl Owner {
         }
         running.checkpointed(&done, &self.parts)?;
         if done.generation.is_some() {
+            self.full_ms = FULL_MS;
             let now = self.parts.clock.now().0.max(0).unsigned_abs();
             self.status.set_checkpoint(now, done.state_bytes);
         }
@@ -307,6 +313,13 @@ impl Owner {
             return;
         }
         self.parts.notes.poisoned();
+        if let Failure::Full(_) = failure {
+            // Where there is no room for a checkpoint, what is decided meanwhile is decided again.
+            self.status.set_phase(Phase::Parked);
+            self.stage = Stage::Waiting(now + Duration::from_millis(self.full_ms.min(self.options.park_ms)));
+            self.full_ms = (self.full_ms * 2).min(self.options.park_ms);
+            return;
+        }
         self.aside |= matches!(failure, Failure::Damaged(_));
         let at = Some(Offset(self.status.applied()));
         self.failures.count = if self.failures.at == at { self.failures.count + 1 } else { 1 };

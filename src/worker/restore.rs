@@ -59,7 +59,7 @@ pub(super) enum Outcome {
     /// What the log holds of the outputs.
     Tails(Result<Box<Tails>, Failure>),
     /// The snapshot of this number is the store here now; or why it is not.
-    Fetched(u64, Result<(), String>),
+    Fetched(u64, Result<(), StoreError>),
 }
 
 /// The store here, and the log.
@@ -193,17 +193,17 @@ fn fetch(
     manifest: &Manifest,
     import: Option<Box<dyn Import>>,
     at: usize,
-) -> Result<Option<Box<dyn Import>>, String> {
+) -> Result<Option<Box<dyn Import>>, StoreError> {
     let mut import = match import {
         Some(import) => import,
-        None => stores.import(manifest.partition).map_err(|error| error.to_string())?,
+        None => stores.import(manifest.partition)?,
     };
     match manifest.files.get(at) {
         Some(file) => {
             bring(archive, manifest, file, &mut *import)?;
             Ok(Some(import))
         }
-        None => import.finish().map(|()| None).map_err(|error| error.to_string()),
+        None => import.finish().map(|()| None),
     }
 }
 
@@ -212,13 +212,17 @@ fn bring(
     manifest: &Manifest,
     file: &FileEntry,
     import: &mut dyn Import,
-) -> Result<(), String> {
+) -> Result<(), StoreError> {
     let name = file.object(manifest.partition);
-    let sink = import.create(&file.name).map_err(|error| error.to_string())?;
-    let mut sink = Checked { sink, digester: Digester::default(), most: file.bytes };
-    let bytes = archive.get_stream(&name, &mut sink).map_err(|error| error.to_string())?;
+    let sink = import.create(&file.name)?;
+    let mut sink = Checked { sink, digester: Digester::default(), most: file.bytes, full: false };
+    let got = archive.get_stream(&name, &mut sink);
+    if sink.full {
+        return Err(StoreError::Full);
+    }
+    let bytes = got.map_err(|error| StoreError::Failed(error.to_string()))?;
     if bytes != file.bytes || sink.digester.finish() != file.digest {
-        return Err(format!("{name} is damaged: it is not what was put there"));
+        return Err(StoreError::Failed(format!("{name} is damaged: it is not what was put there")));
     }
     Ok(())
 }
@@ -228,6 +232,8 @@ struct Checked<W> {
     sink: W,
     digester: Digester,
     most: u64,
+    /// Whether there was no room for it.
+    full: bool,
 }
 
 impl<W: Write> Write for Checked<W> {
@@ -235,7 +241,9 @@ impl<W: Write> Write for Checked<W> {
         if self.digester.bytes() + bytes.len() as u64 > self.most {
             return Err(io::Error::other("an object is longer than it was"));
         }
-        self.sink.write_all(bytes)?;
+        self.sink.write_all(bytes).inspect_err(|error| {
+            self.full |= matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        })?;
         self.digester.update(bytes);
         Ok(bytes.len())
     }

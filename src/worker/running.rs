@@ -57,6 +57,8 @@ pub(super) enum Failure {
     Damaged(String),
     /// The log does not answer: the shard is to be opened again from its checkpoint when it does.
     Away(String),
+    /// The disk is full: so it is when there is room again.
+    Full(String),
     /// The log failed for good; so does the process.
     Log(String),
 }
@@ -66,7 +68,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Poison(why) => write!(f, "poisoned: {why}"),
             Failure::Damaged(why) => write!(f, "poisoned by a damaged state: {why}"),
-            Failure::Away(why) => f.write_str(why),
+            Failure::Away(why) | Failure::Full(why) => f.write_str(why),
             Failure::Log(why) => write!(f, "the log failed: {why}"),
         }
     }
@@ -88,9 +90,8 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Damaged { .. } => Failure::Damaged(error.to_string()),
-            StoreError::Full | StoreError::Locked(_) | StoreError::Failed(_) => {
-                Failure::Poison(error.to_string())
-            }
+            StoreError::Full => Failure::Full(error.to_string()),
+            StoreError::Locked(_) | StoreError::Failed(_) => Failure::Poison(error.to_string()),
         }
     }
 }

@@ -238,3 +238,51 @@ fn with_nothing_to_begin_from_it_is_parked() {
     bench.settle();
     assert_eq!(bench.counts(), (3, 1), "it tries again by itself");
 }
+
+#[test]
+fn a_full_disk_is_waited_for() {
+    let mut bench = Bench::new();
+    bench.settle();
+    let fill = |bench: &Bench, full| bench.folders.folder(HERE).fill(full);
+    let phase_at = |bench: &mut Bench| {
+        bench.turn(8, |_| true);
+        bench.owner.status().phase()
+    };
+    fill(&bench, true);
+    bench.append(RecordType::Tick, b"{}");
+    for (failures, wait) in [(1, 1), (2, 2), (3, 4), (4, 8)] {
+        assert_eq!((phase_at(&mut bench), bench.counts()), (Phase::Parked, (failures, 0)));
+        bench.pass(wait - 1);
+        assert_eq!(phase_at(&mut bench), Phase::Parked);
+        bench.pass(1);
+        assert_eq!(phase_at(&mut bench), Phase::Running);
+        bench.pass(1);
+    }
+    fill(&bench, false);
+    bench.settle();
+    assert_eq!(bench.counts(), (4, 0), "nothing was lost with it");
+    fill(&bench, true);
+    bench.append(RecordType::Tick, b"{}");
+    assert_eq!(phase_at(&mut bench), Phase::Parked);
+    fill(&bench, false);
+    bench.pass(1);
+    assert_eq!(phase_at(&mut bench), Phase::Running, "where there was room, the wait is short again");
+}
+
+#[test]
+fn a_snapshot_for_which_there_is_no_room_is_fetched_when_there_is() {
+    let mut bench = Bench::new();
+    bench.settle();
+    bench.append(RecordType::Tick, b"{}");
+    bench.settle();
+    bench.trim();
+    bench.again();
+    bench.folders.put(HERE, Folder::default());
+    bench.folders.folder(HERE).fill(true);
+    bench.turn(8, |_| true);
+    assert_eq!((bench.owner.status().phase(), bench.counts()), (Phase::Parked, (1, 0)));
+    bench.folders.folder(HERE).fill(false);
+    bench.pass(1);
+    bench.settle();
+    assert_eq!(bench.counts(), (1, 1));
+}

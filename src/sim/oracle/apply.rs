@@ -151,6 +151,9 @@ impl Model {
             let installation = key.bytes().all(|digit| matches!(digit, b'0' | b'-'));
             return if installation { End::Silent } else { INVALID };
         }
+        if kind == "settings" && body.get("flow").is_none() {
+            return INVALID;
+        }
         let engine = self.engine;
         let Some(organization) = self.organizations.get_mut(key) else {
             return End::Dead("unknown_organization");

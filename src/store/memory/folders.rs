@@ -5,7 +5,7 @@ use crate::base::position::Partition;
 use crate::store::files::is_name;
 use crate::store::{Import, Store, StoreError, Stores};
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Folders by partition, which outlive every store opened in them.
@@ -78,12 +78,32 @@ struct MemoryImport {
     files: BTreeMap<String, Vec<u8>>,
 }
 
+/// A file, while there is room for it.
+struct Room<'a> {
+    full: bool,
+    file: &'a mut Vec<u8>,
+}
+
+impl Write for Room<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 impl Import for MemoryImport {
     fn create(&mut self, name: &str) -> Result<Box<dyn Write + '_>, StoreError> {
         if !is_name(name) || self.files.contains_key(name) {
             return Err(StoreError::Failed(format!("no new file of a store is called {name:?}")));
         }
-        Ok(Box::new(self.files.entry(name.to_owned()).or_default()))
+        let full = self.folder.is_full();
+        Ok(Box::new(Room { full, file: self.files.entry(name.to_owned()).or_default() }))
     }
 
     fn finish(self: Box<Self>) -> Result<(), StoreError> {

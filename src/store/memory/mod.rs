@@ -24,6 +24,7 @@ struct Inner {
     next_commit: Option<CommitFault>,
     reads: Option<StoreError>,
     damaged: bool,
+    full: bool,
 }
 
 /// Rows and their checkpoint.
@@ -88,6 +89,23 @@ impl Folder {
     /// Lets all reads fail from now on, or succeed again.
     pub fn fail_reads(&self, error: Option<StoreError>) {
         self.inner().reads = error;
+    }
+
+    /// Fills the disk under it: nothing more is written to it, until there is room again.
+    pub fn fill(&self, full: bool) {
+        self.inner().full = full;
+    }
+
+    /// Lets what was to fail work again; what is damaged stays so.
+    pub fn work(&self) {
+        self.fail_reads(None);
+        self.fill(false);
+    }
+
+    /// Whether the disk under it is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.inner().full
     }
 
     /// Damages what it holds: whatever reads it says so, until it is set aside or replaced.
@@ -188,7 +206,8 @@ impl Store for MemoryStore {
 
     fn commit(&self, writes: Vec<Write>, checkpoint: &[u8]) -> Result<(), StoreError> {
         let mut inner = self.usable()?;
-        let fault = inner.next_commit.take();
+        let full = inner.full.then_some(CommitFault::Full);
+        let fault = inner.next_commit.take().or(full);
         if matches!(fault, None | Some(CommitFault::FailAfter)) {
             for Write { key, value } in writes {
                 match value {

@@ -136,7 +136,7 @@ fn is_there(folder: &Path) -> Result<bool, StoreError> {
 }
 
 fn io(folder: &Path, error: &std::io::Error) -> StoreError {
-    if error.kind() == std::io::ErrorKind::StorageFull {
+    if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
         return StoreError::Full;
     }
     StoreError::Failed(format!("{}: {error}", folder.display()))
