@@ -83,6 +83,16 @@ def again_elsewhere(told):
     told["answers"] = [first, third, with_epoch(first, "2"), second, third, *others, with_epoch(first, "2")]
 
 
+def written_twice(*own, **more):
+    """The client's library wrote the last payment again; how that is answered."""
+
+    def change(told):
+        told["requests"].append(Message(REQUESTS, 7, "{}", request(6, "fresh").listed))
+        told["answers"].append(answer(7, "6/0", *own, **more))
+
+    return change
+
+
 def replace(part, at, message):
     return lambda told: told[part].__setitem__(at, message)
 
@@ -96,6 +106,7 @@ def add(part, message):
 
 
 SOUND = {"as it must be": lambda told: None, "written again": again_elsewhere}
+SOUND["that its client wrote twice"] = written_twice("another", replayed=True)
 WRONG = {
     "a request without an answer": drop("answers", 4),
     "a gap that nobody filled": drop("answers", 1),
@@ -112,7 +123,9 @@ WRONG = {
     "a dead letter of a sound request": add("letters", letter(6, "5/0", "not_json")),
     "an acknowledged record that is not there": add("journal", "7 0 7"),
     "an acknowledged record that is elsewhere": replace("journal", 0, "1 0 2"),
-    "a record that stands twice": add("requests", Message(REQUESTS, 7, "{}", request(6, "fresh").listed)),
+    "a record that stands twice and is decided twice": written_twice("another"),
+    "a record that stands twice with two answers": written_twice("anew", replayed=True),
+    "a record that stands twice with one answer": add("requests", Message(REQUESTS, 7, "{}", request(6, "fresh").listed)),
     "a stranger's record": add("requests", Message(REQUESTS, 7, "{}", {"ce_type": "clausum.assess.v1"})),
 }
 
