@@ -9,11 +9,15 @@ use super::values::duration;
 use super::*;
 use crate::archive::object::Variables;
 use crate::base::clock::{Clock, SystemClock};
+use crate::base::id::OrgId;
 use crate::base::position::{Partition, Topic, TopicPartition};
+use crate::base::time::Ms;
 use crate::log::Log;
 use crate::shard::effects::DirectoryChange;
 use crate::store::rocks::Resources;
-use crate::wire::signature::Trust;
+use crate::wire::envelope::{RecordType, product_record};
+use crate::wire::record::Content;
+use crate::wire::signature::{Origin, Trust};
 use crate::worker::Directory;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -187,6 +191,43 @@ fn a_secret_is_not_shown() {
     let resolved = resolve(written("", &[("CLAUSUM__INSTALLATION__KEY", key)], &[])).unwrap();
     assert!(!format!("{resolved:?}").contains(key));
     assert!(resolved.shown.iter().any(|shown| shown.key == "installation.key" && shown.value == "(given)"));
+}
+
+#[test]
+fn a_secret_of_the_library_is_not_shown() {
+    let toml = "[kafka]\nbootstrap = 'b:9092'\n[kafka.properties]\n'sasl.password' = 'hunter2'\n\
+                'ssl.key.pem' = 'hunter2'\n'sasl.username' = 'clausum'\n";
+    let shown = resolve(written(toml, &[], &[])).unwrap().shown;
+    let shown: Vec<String> = shown.iter().map(|shown| format!("{} {}", shown.key, shown.value)).collect();
+    assert!(
+        shown.iter().any(|line| line.contains("sasl.password") && line.ends_with("(given)")),
+        "{shown:?}"
+    );
+    assert!(shown.iter().any(|line| line.contains("sasl.username") && line.contains("clausum")), "{shown:?}");
+    assert!(!shown.iter().any(|line| line.contains("hunter2")), "{shown:?}");
+}
+
+#[test]
+fn installations_that_share_a_cluster_share_neither_group_nor_signatures() {
+    let of = |prefix: &str| {
+        let given = if prefix.is_empty() { String::new() } else { format!("prefix = '{prefix}'\n") };
+        let config = config(&format!("[kafka]\nbootstrap = 'b:9092'\n{given}"));
+        (kafka::options(&config.kafka.unwrap()), installation_key().trust(prefix))
+    };
+    let ((ours, trust), (theirs, other)) = (of("a."), of("b."));
+    assert_ne!(ours.group, theirs.group);
+    assert_eq!((of("").0.group, ours.group), ("clausum".to_owned(), "a.clausum".to_owned()));
+    let to = TopicPartition::new(Topic::Requests, Partition(0));
+    let record = product_record(OrgId::INSTALLATION, RecordType::Tick, b"{}", "one").unwrap();
+    let signed = trust.sign(to, Ms(5), record).unwrap();
+    let content = Content::read(&signed).unwrap();
+    assert!(matches!(trust.origin(to, Ms(5), &content), Origin::Signed(_)));
+    assert!(matches!(other.origin(to, Ms(5), &content), Origin::Foreign(_)));
+}
+
+fn installation_key() -> installation::InstallationKey {
+    let key = [("CLAUSUM__INSTALLATION__KEY", "AAcOFRwjKjE4P0ZNVFtiaXB3foWMk5qhqK+2vcTL0tk=")];
+    resolve(written("", &key, &[])).unwrap().config.installation_key.unwrap()
 }
 
 #[test]

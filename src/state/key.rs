@@ -6,6 +6,7 @@ use crate::base::id::OrgId;
 use crate::base::position::Offset;
 use crate::domain::decision::Flow;
 use crate::domain::entity::{Entity, EntityKind};
+use std::hash::{Hash, Hasher};
 
 /// What a row is; the codes are stored. 0 is the store's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +90,15 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether there are as many rows of it as there are events, or those that events concern; there are few of
+    /// any other.
+    #[must_use]
+    pub const fn is_of_events(self) -> bool {
+        self as u8 >= Kind::Idempotency as u8 || matches!(self, Kind::Signature)
+    }
+}
+
 /// Which requests share an idempotency key; the codes are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -117,7 +127,7 @@ impl Scope {
 }
 
 /// The key of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     /// An organization.
     Organization(OrgId),
@@ -147,6 +157,31 @@ pub enum Key {
     Head(OrgId, Flow, Entity),
     /// A page of an entity, by its number.
     Page(OrgId, Flow, Entity, u64),
+}
+
+/// The hashes in keys are keyed ones, or of what few may write: eight of their bytes are spread well.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let first8 = |bytes: &[u8]| u64::from_le_bytes(bytes.first_chunk().copied().unwrap_or_default());
+        let (hash, rest) = match self {
+            Key::Installation => (0, 0),
+            Key::Organization(org) | Key::Lists(org) => (first8(org.as_bytes()), 0),
+            Key::Settings(org, flow) | Key::ActivePack(org, flow) => (first8(org.as_bytes()), *flow as u64),
+            Key::ApiKey(_, digest) | Key::Pack(_, digest) => (first8(&digest.0), 0),
+            Key::Signature(hash) => (first8(&hash.0), 0),
+            Key::Idempotency(_, scope, hash) => (first8(&hash.0), *scope as u64),
+            Key::Session(_, flow, hash) => (first8(&hash.0), *flow as u64),
+            Key::Decision(_, flow, hash, attempt) => {
+                (first8(&hash.0), u64::from(*attempt) << 8 | *flow as u64)
+            }
+            Key::Event(org, offset) => (first8(org.as_bytes()), offset.0),
+            Key::Head(_, flow, entity) => (first8(&entity.hash.0), *flow as u64),
+            Key::Page(_, flow, entity, number) => (first8(&entity.hash.0), number << 8 | *flow as u64),
+        };
+        state.write_u64(hash);
+        state.write_u64(rest);
+        state.write_u8(self.kind() as u8);
+    }
 }
 
 impl Key {

@@ -11,5 +11,6 @@ pub mod row;
 #[cfg(test)]
 mod samples;
 pub mod session;
+mod slots;
 pub mod velocity;
 pub mod working;

@@ -7,12 +7,12 @@
 //! A row that has expired at the clock of the record at hand is absent, here and nowhere else: nobody above
 //! asks how old a row is, nobody below needs to have dropped it.
 
-use crate::base::collections::Map;
 use crate::base::time::Ms;
 use crate::state::codec::BadRow;
 use crate::state::key::{Key, Kind};
 use crate::state::retention::Retention;
 use crate::state::row::{FromRow, Row};
+use crate::state::slots::{Slot, Slots, Spot};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
@@ -63,28 +63,21 @@ const fn is_passing(kind: Kind) -> bool {
     matches!(kind, Kind::Event | Kind::Decision)
 }
 
-#[derive(Debug, Clone)]
-struct Slot {
-    row: Option<Arc<Row>>,
-    /// The generation it was changed in, until a checkpoint holds it.
-    dirty: Option<u64>,
-    /// The turn that last used it.
-    used: Cell<u64>,
-}
-
 /// Decoded rows of one shard.
 #[derive(Debug)]
 pub struct WorkingSet {
     retention: Retention,
     /// The shard's clock with the record at hand.
     clock: Ms,
-    slots: Map<Key, Slot>,
-    /// Keys that became dirty in this generation; some twice, some rolled back since.
-    dirty: Vec<Key>,
-    journal: Vec<(Key, Option<Slot>)>,
+    slots: Slots,
+    /// What became dirty in this generation; some of it twice, some rolled back since.
+    dirty: Vec<Spot>,
+    /// What was frozen in each generation that is not durable yet.
+    frozen: VecDeque<(u64, Vec<Spot>)>,
+    journal: Vec<(Spot, Option<Slot>)>,
     /// Rows in the order in which they are looked at to be forgotten, with the turn since which they were not
     /// looked at. Some are gone already.
-    queue: VecDeque<(Key, u64)>,
+    queue: VecDeque<(Spot, u64)>,
     /// Rows that came since the last turn.
     came: usize,
     generation: u64,
@@ -104,8 +97,9 @@ impl WorkingSet {
         Self {
             retention,
             clock: Ms(i64::MIN),
-            slots: Map::default(),
+            slots: Slots::default(),
             dirty: Vec::new(),
+            frozen: VecDeque::new(),
             journal: Vec::new(),
             queue: VecDeque::new(),
             came: 0,
@@ -133,7 +127,7 @@ impl WorkingSet {
     /// Whether the row is in memory, be it there or known to be absent.
     #[must_use]
     pub fn knows(&self, key: &Key) -> bool {
-        self.slots.contains_key(key)
+        self.slots.find(key).is_some()
     }
 
     /// The content of a row, if there is one.
@@ -141,7 +135,7 @@ impl WorkingSet {
     /// # Errors
     /// It must be read first, or is of another kind.
     pub fn get<T: FromRow>(&self, key: &Key) -> Result<Option<&T>, Missing> {
-        let slot = self.slots.get(key).ok_or(Missing::Unread(*key))?;
+        let slot = self.slots.find(key).ok_or(Missing::Unread(*key))?;
         slot.used.set(self.turn);
         match self.seen(slot) {
             None => Ok(None),
@@ -161,14 +155,14 @@ impl WorkingSet {
 
     fn write(&mut self, key: Key, row: Option<Arc<Row>>) {
         let slot = Slot { row, dirty: Some(self.generation), used: Cell::new(self.turn) };
-        let before = self.slots.insert(key, slot);
+        let (spot, before) = self.slots.put(key, slot);
         if before.as_ref().is_none_or(|slot| slot.dirty != Some(self.generation)) {
-            self.dirty.push(key);
+            self.dirty.push(spot);
         }
         if before.is_none() && !is_passing(key.kind()) {
-            self.enqueue(key);
+            self.enqueue(spot);
         }
-        self.journal.push((key, before));
+        self.journal.push((spot, before));
     }
 
     /// Keeps what was written since the last commit or rollback.
@@ -178,11 +172,11 @@ impl WorkingSet {
 
     /// Undoes what was written since the last commit or rollback.
     pub fn rollback(&mut self) {
-        while let Some((key, before)) = self.journal.pop() {
-            match before {
-                Some(slot) => self.slots.insert(key, slot),
-                None => self.slots.remove(&key),
-            };
+        while let Some((spot, before)) = self.journal.pop() {
+            match (before, self.slots.at(spot)) {
+                (Some(before), Some((_, slot))) => *slot = before,
+                (Some(_) | None, _) => self.slots.remove(spot),
+            }
         }
     }
 
@@ -191,7 +185,7 @@ impl WorkingSet {
     /// # Errors
     /// The stored value is damaged.
     pub fn load(&mut self, key: Key, value: Option<&[u8]>) -> Result<(), Damaged> {
-        if self.slots.contains_key(&key) {
+        if self.knows(&key) {
             return Ok(());
         }
         let row = match value {
@@ -201,13 +195,14 @@ impl WorkingSet {
             }
             None => None,
         };
-        self.slots.insert(key, Slot { row, dirty: None, used: Cell::new(self.turn) });
-        self.enqueue(key);
+        let slot = Slot { row, dirty: None, used: Cell::new(self.turn) };
+        let (spot, _) = self.slots.put(key, slot);
+        self.enqueue(spot);
         Ok(())
     }
 
-    fn enqueue(&mut self, key: Key) {
-        self.queue.push_back((key, self.turn));
+    fn enqueue(&mut self, spot: Spot) {
+        self.queue.push_back((spot, self.turn));
         self.came += 1;
     }
 
@@ -216,27 +211,36 @@ impl WorkingSet {
     pub fn freeze(&mut self) -> Frozen {
         let generation = self.generation;
         self.generation += 1;
-        let keys = std::mem::take(&mut self.dirty);
-        let rows = keys.into_iter().filter_map(|key| {
-            let slot = self.slots.get(&key).filter(|slot| slot.dirty == Some(generation))?;
-            Some((key, slot.row.clone()))
+        let mut spots = std::mem::take(&mut self.dirty);
+        let mut rows = Vec::with_capacity(spots.len());
+        spots.retain(|spot| match self.slots.at(*spot) {
+            Some((key, slot)) if slot.dirty == Some(generation) => {
+                rows.push((*key, slot.row.clone()));
+                true
+            }
+            Some(_) | None => false,
         });
-        Frozen { generation, rows: rows.collect() }
+        self.frozen.push_back((generation, spots));
+        Frozen { generation, rows }
     }
 
     /// The store now holds what was frozen in `generation` and before.
-    pub fn persisted(&mut self, frozen: &[Key], generation: u64) {
-        for key in frozen {
-            if let Some(slot) = self.slots.get_mut(key)
-                && slot.dirty.is_some_and(|dirty| dirty <= generation)
-            {
-                slot.dirty = None;
-                // What passes only takes the place of what is read with each event; a page that was taken away
-                // is never asked for again.
-                let is_gone = || slot.row.is_none() && key.kind() == Kind::Page;
-                if is_passing(key.kind()) || is_gone() {
-                    self.slots.remove(key);
-                }
+    pub fn persisted(&mut self, generation: u64) {
+        while self.frozen.front().is_some_and(|frozen| frozen.0 <= generation) {
+            let frozen = self.frozen.pop_front();
+            frozen.into_iter().flat_map(|(_, spots)| spots).for_each(|spot| self.stored(spot, generation));
+        }
+    }
+
+    fn stored(&mut self, spot: Spot, generation: u64) {
+        let Some((key, slot)) = self.slots.at(spot) else { return };
+        if slot.dirty.is_some_and(|dirty| dirty <= generation) {
+            slot.dirty = None;
+            // What passes only takes the place of what is read with each event; a page that was taken away
+            // is never asked for again.
+            let is_gone = slot.row.is_none() && key.kind() == Kind::Page;
+            if is_passing(key.kind()) || is_gone {
+                self.slots.remove(spot);
             }
         }
     }
@@ -256,7 +260,7 @@ impl WorkingSet {
     /// Whether no row is in memory.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.slots.len() == 0
     }
 
     /// Begins a turn; while there are more than `limit` rows, some are forgotten that the store holds and that
@@ -269,15 +273,16 @@ impl WorkingSet {
             if self.slots.len() <= limit && self.queue.len() <= 2 * self.slots.len() + LOOKS {
                 return;
             }
-            let Some((key, looked)) = self.queue.pop_front() else { return };
-            let Some(slot) = self.slots.get(&key) else { continue };
+            let Some((spot, looked)) = self.queue.pop_front() else { return };
+            let room = self.slots.len() <= limit;
+            let Some((_, slot)) = self.slots.at(spot) else { continue };
             let used = slot.used.get();
-            if self.slots.len() <= limit || slot.dirty.is_some() || used + 1 >= self.turn {
-                self.queue.push_back((key, looked));
+            if room || slot.dirty.is_some() || used + 1 >= self.turn {
+                self.queue.push_back((spot, looked));
             } else if used > looked {
-                self.queue.push_back((key, self.turn));
+                self.queue.push_back((spot, self.turn));
             } else {
-                self.slots.remove(&key);
+                self.slots.remove(spot);
             }
         }
     }
@@ -335,7 +340,7 @@ mod tests {
         set.put(KEY, pack("two"));
         set.commit();
         assert_eq!(first.rows, [(KEY, Some(Arc::new(pack("one"))))]);
-        set.persisted(&[KEY], first.generation);
+        set.persisted(first.generation);
         assert_eq!(set.freeze().rows, [(KEY, Some(Arc::new(pack("two"))))], "changed again, so still dirty");
         assert!(set.freeze().rows.is_empty());
     }
@@ -353,7 +358,7 @@ mod tests {
         let frozen = set.freeze();
         set.begin_turn(0);
         assert!(set.knows(&KEY), "frozen but not yet durable");
-        set.persisted(&[KEY], frozen.generation);
+        set.persisted(frozen.generation);
         set.begin_turn(0);
         assert!(!set.knows(&KEY));
     }
@@ -410,7 +415,7 @@ mod tests {
         set.commit();
         let frozen = set.freeze();
         assert_eq!(frozen.rows, [(key, None)]);
-        set.persisted(&[key], frozen.generation);
+        set.persisted(frozen.generation);
         assert!(set.is_empty());
     }
 

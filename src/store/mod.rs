@@ -44,6 +44,16 @@ pub enum StoreError {
     Failed(String),
 }
 
+/// What a store tells that is used after a commit failed: where the disk was full, still that.
+fn before(failed: &StoreError) -> StoreError {
+    match failed {
+        StoreError::Full => StoreError::Full,
+        StoreError::Damaged { .. } | StoreError::Locked(_) | StoreError::Failed(_) => {
+            StoreError::Failed(format!("a commit failed before: {failed}"))
+        }
+    }
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

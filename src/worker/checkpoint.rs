@@ -4,6 +4,7 @@ use crate::base::position::{Offset, OutputRef};
 use crate::shard::core::Core;
 use crate::state::codec::{BadRow, Decoder, Encoder};
 use crate::state::key::Key;
+use crate::state::row::Row;
 use crate::state::working::Frozen;
 use crate::store::{Export, Store, StoreError, Write};
 use crate::worker::outbox::Landed;
@@ -78,7 +79,6 @@ pub struct Writing {
 pub struct Written {
     pub(super) incarnation: u64,
     pub(super) generation: Option<u64>,
-    pub(super) keys: Vec<Key>,
     pub(super) bytes: usize,
     pub(super) state_bytes: u64,
     pub(super) result: Result<(), StoreError>,
@@ -94,14 +94,13 @@ impl Writing {
         let mut written = Written {
             incarnation: self.incarnation,
             generation,
-            keys: Vec::new(),
             bytes: 0,
             state_bytes: 0,
             result: Ok(()),
             export: None,
         };
         if let Some(frozen) = self.frozen {
-            let writes = encode(frozen, &mut written.keys);
+            let writes = encode(frozen);
             let rows = writes.iter().map(|write| write.key.len() + write.value.as_ref().map_or(0, Vec::len));
             written.bytes = self.meta.len() + rows.sum::<usize>();
             written.result = self.store.commit(writes, &self.meta);
@@ -114,19 +113,15 @@ impl Writing {
     }
 }
 
-/// The writes of a frozen state, and their keys. Ordered, so that equal states write equal batches; here,
+/// The writes of a frozen state. Ordered, so that equal states write equal batches; here,
 /// where nobody waits for it.
-fn encode(frozen: Frozen, keys: &mut Vec<Key>) -> Vec<Write> {
+fn encode(frozen: Frozen) -> Vec<Write> {
     let mut rows = frozen.rows;
     rows.sort_unstable_by_key(|(key, _)| *key);
     rows.dedup_by_key(|(key, _)| *key);
-    let mut writes = Vec::with_capacity(rows.len());
-    keys.reserve(rows.len());
-    for (key, row) in rows {
-        writes.push(Write { key: key.encode(), value: row.map(|row| row.encode()) });
-        keys.push(key);
-    }
-    writes
+    let write =
+        |(key, row): (Key, Option<Arc<Row>>)| Write { key: key.encode(), value: row.map(|row| row.encode()) };
+    rows.into_iter().map(write).collect()
 }
 
 /// A checkpoint under way.

@@ -136,9 +136,11 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             name: "worker".to_owned(),
-            turn_records: crate::base::limits::TURN_RECORDS,
+            // Few enough that what planning read is still in the processor's caches when the step wants it.
+            turn_records: 256,
             checkpoint_ms: 5_000,
-            checkpoint_rows: 40_000,
+            // A busy shard writes every second or so, not several times: what changes often is written once.
+            checkpoint_rows: 200_000,
             snapshot_ms: 600_000,
             snapshot_bytes: 1 << 30,
             snapshot_again_ms: 60_000,

@@ -20,6 +20,8 @@ const TRIES: u32 = 3;
 const AWAY_MS: u64 = 1_000;
 /// The first wait for room on a full disk; doubles.
 const FULL_MS: u64 = 1_000;
+/// From so long a wait on whoever waits for the partition need not.
+const PARKED_MS: u64 = 60_000;
 /// Half of the first wait before a poisoned shard is opened again; doubles.
 const POISON_MS: u64 = 50;
 
@@ -256,6 +258,10 @@ impl Owner {
     pub fn turn(&mut self) -> OwnerTurn {
         let now = self.parts.clock.elapsed();
         let hurried = self.status.take_hurry();
+        if hurried {
+            // Somebody made room, or means to.
+            self.full_ms = FULL_MS;
+        }
         let stage = std::mem::replace(&mut self.stage, Stage::Waiting(now));
         let moved = match stage {
             Stage::Waiting(_) | Stage::Announcing(_) | Stage::Held(..) | Stage::Restoring(_)
@@ -314,10 +320,10 @@ impl Owner {
         }
         self.parts.notes.poisoned();
         if let Failure::Full(_) = failure {
-            // Where there is no room for a checkpoint, what is decided meanwhile is decided again.
-            self.status.set_phase(Phase::Parked);
-            self.stage = Stage::Waiting(now + Duration::from_millis(self.full_ms.min(self.options.park_ms)));
-            self.full_ms = (self.full_ms * 2).min(self.options.park_ms);
+            let wait = self.full_ms.min(self.options.park_ms);
+            self.status.set_phase(if wait < PARKED_MS { Phase::Poisoned } else { Phase::Parked });
+            self.stage = Stage::Waiting(now + Duration::from_millis(wait));
+            self.full_ms = wait * 2;
             return;
         }
         self.aside |= matches!(failure, Failure::Damaged(_));

@@ -111,3 +111,34 @@ impl From<LogError> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::position::{Topic, TopicPartition};
+
+    #[test]
+    fn what_comes_back_by_itself_is_waited_for_and_no_fault_of_the_shard() {
+        let of = TopicPartition::new(Topic::Requests, Partition(3));
+        let what = || "refused".to_owned();
+        let table = [
+            (Failure::from(LogError::Unreachable(what())), "away"),
+            (Failure::from(LogError::NoPartition(of)), "away"),
+            (Failure::from(StoreError::Full), "full"),
+            (Failure::from(LogError::Closed(what())), "log"),
+            (Failure::from(LogError::Damaged { file: what(), at: 0, what: what() }), "poison"),
+            (Failure::from(StoreError::Failed(what())), "poison"),
+            (Failure::from(StoreError::Damaged { file: what(), what: what() }), "damaged"),
+        ];
+        for (failure, expected) in table {
+            let found = match &failure {
+                Failure::Away(_) => "away",
+                Failure::Full(_) => "full",
+                Failure::Log(_) => "log",
+                Failure::Poison(_) => "poison",
+                Failure::Damaged(_) => "damaged",
+            };
+            assert_eq!(found, expected, "{failure}");
+        }
+    }
+}

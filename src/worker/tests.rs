@@ -11,11 +11,12 @@ use crate::log::memory::{MemoryLog, Producer};
 use crate::shard::engine::SHIPPED_VERSION;
 use crate::store::memory::{Folder, Folders};
 use crate::wire::envelope::{RecordType, product_record};
-use crate::wire::internal::{self, Genesis};
+use crate::wire::internal::{self, Genesis, OrganizationPut};
 use crate::wire::signature::Trust;
 use crate::worker::job::Job;
 use crate::worker::owner::Owner;
 use crate::worker::status::{Phase, Status};
+use crate::worker::turn::DIRTY_CHECKPOINTS;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -102,6 +103,34 @@ impl Bench {
     fn append(&self, kind: RecordType, body: &[u8]) {
         let record = product_record(OrgId::INSTALLATION, kind, body, "r").unwrap();
         self.parts.log.append(requests(), vec![record], Box::new(|_| ())).unwrap();
+    }
+
+    /// An organization is put.
+    fn found(&self, number: u8) {
+        let body = OrganizationPut {
+            profile_id: OrgId::INSTALLATION.to_string(),
+            name: "Bench".to_owned(),
+            organization_type: "comercio".to_owned(),
+            locale: "en".to_owned(),
+            entity_key: sha256(&[number]).to_string(),
+            allow_publishable_assess: true,
+        };
+        let org = OrgId::from_random([number; 16]);
+        let record = product_record(org, RecordType::Organization, &internal::write(&body), "r").unwrap();
+        self.parts.log.append(requests(), vec![record], Box::new(|_| ())).unwrap();
+    }
+
+    /// Turns until a checkpoint is to be written.
+    fn checkpoint(&mut self) -> Job {
+        for _ in 0..100 {
+            self.owner.turn();
+            match self.owner.take_job() {
+                Some(job @ Job::Checkpoint(_)) => return job,
+                Some(job) => self.owner.finished(job.run()),
+                None => {}
+            }
+        }
+        panic!("there was none to be written");
     }
 
     fn pass(&self, seconds: i64) {
@@ -250,23 +279,66 @@ fn a_full_disk_is_waited_for() {
     };
     fill(&bench, true);
     bench.append(RecordType::Tick, b"{}");
-    for (failures, wait) in [(1, 1), (2, 2), (3, 4), (4, 8)] {
-        assert_eq!((phase_at(&mut bench), bench.counts()), (Phase::Parked, (failures, 0)));
+    let table = [(1, Phase::Poisoned), (2, Phase::Poisoned), (4, Phase::Poisoned), (8, Phase::Poisoned)];
+    let table = [&table[..], &[(16, Phase::Poisoned), (32, Phase::Poisoned), (64, Phase::Parked)]].concat();
+    for (number, (wait, phase)) in (1..).zip(table) {
+        assert_eq!((phase_at(&mut bench), bench.counts()), (phase, (number, 0)));
         bench.pass(wait - 1);
-        assert_eq!(phase_at(&mut bench), Phase::Parked);
+        assert_eq!(phase_at(&mut bench), phase, "for {wait} s");
         bench.pass(1);
         assert_eq!(phase_at(&mut bench), Phase::Running);
         bench.pass(1);
     }
+    assert_eq!(phase_at(&mut bench), Phase::Parked);
     fill(&bench, false);
+    assert!(bench.owner.status().hurry(), "who made room need not wait");
     bench.settle();
-    assert_eq!(bench.counts(), (4, 0), "nothing was lost with it");
+    assert_eq!(bench.counts(), (8, 0), "nothing was lost with it");
     fill(&bench, true);
     bench.append(RecordType::Tick, b"{}");
-    assert_eq!(phase_at(&mut bench), Phase::Parked);
+    assert_eq!(phase_at(&mut bench), Phase::Poisoned);
     fill(&bench, false);
     bench.pass(1);
     assert_eq!(phase_at(&mut bench), Phase::Running, "where there was room, the wait is short again");
+}
+
+#[test]
+fn a_store_that_is_used_after_it_was_full_is_still_full() {
+    let mut bench = Bench::new();
+    bench.settle();
+    bench.folders.folder(HERE).fill(true);
+    bench.append(RecordType::Tick, b"{}");
+    // Its writing fails while the owner reads on and has not heard of it.
+    let unheard = bench.checkpoint().run();
+    bench.found(1);
+    bench.turn(2, |_| false);
+    assert_eq!((bench.owner.status().phase(), bench.counts()), (Phase::Poisoned, (1, 0)));
+    bench.owner.finished(unheard);
+    bench.folders.folder(HERE).fill(false);
+    bench.turn(8, |_| true);
+    assert_eq!(bench.owner.status().phase(), Phase::Poisoned, "it waits for room, which takes a second");
+    bench.pass(1);
+    bench.turn(8, |_| true);
+    assert_eq!(bench.owner.status().phase(), Phase::Running);
+}
+
+#[test]
+fn a_store_that_is_slow_is_waited_for() {
+    let mut bench = Bench::new();
+    bench.options = Options { checkpoint_rows: 3, turn_records: 1, ..bench.options };
+    bench.again();
+    bench.settle();
+    let before = bench.owner.status().applied();
+    (0..100).for_each(|number| bench.found(number));
+    let slow = bench.checkpoint();
+    bench.turn(300, |_| true);
+    let (frozen, room) = (3, DIRTY_CHECKPOINTS * 3);
+    let applied = bench.owner.status().applied() - before;
+    assert!(applied <= u64::try_from(frozen + room).unwrap(), "{applied}");
+    bench.owner.finished(slow.run());
+    bench.turn(300, |_| true);
+    bench.settle();
+    assert_eq!(bench.owner.status().applied(), before + 100);
 }
 
 #[test]
@@ -280,7 +352,7 @@ fn a_snapshot_for_which_there_is_no_room_is_fetched_when_there_is() {
     bench.folders.put(HERE, Folder::default());
     bench.folders.folder(HERE).fill(true);
     bench.turn(8, |_| true);
-    assert_eq!((bench.owner.status().phase(), bench.counts()), (Phase::Parked, (1, 0)));
+    assert_eq!((bench.owner.status().phase(), bench.counts()), (Phase::Poisoned, (1, 0)));
     bench.folders.folder(HERE).fill(false);
     bench.pass(1);
     bench.settle();

@@ -13,11 +13,15 @@ use crate::worker::ack::Ack;
 use crate::worker::checkpoint::{Awaiting, Meta, Progress, Writing, Written};
 use crate::worker::running::{Failure, Running};
 use crate::worker::{Options, Parts};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes of outputs on their way beyond which no more records are taken.
 const OUTBOX_BYTES: usize = 32 << 20;
+
+/// Checkpoints' worth of changed rows beyond which no more records are taken, where a store is slow.
+pub(super) const DIRTY_CHECKPOINTS: usize = 4;
 
 /// What a turn came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +77,9 @@ impl Running {
 
     /// Takes records behind those carried over, if there is room for what they lead to.
     fn poll(&mut self, options: &Options) -> Result<(), Failure> {
-        if self.carried.is_empty() && self.outbox.bytes() < OUTBOX_BYTES {
+        let dirty = self.shard.working().dirty_rows();
+        let room = dirty < options.checkpoint_rows.saturating_mul(DIRTY_CHECKPOINTS);
+        if self.carried.is_empty() && room && self.outbox.bytes() < OUTBOX_BYTES {
             let limit = PollLimit { records: options.turn_records, bytes: limits::TURN_BYTES };
             self.carried.extend(self.reader.poll(limit)?);
         }
@@ -135,29 +141,44 @@ impl Running {
         Ok(is_news && is_other && !self.shard.is_copy(record)?)
     }
 
-    /// Reads the rows the batch wants, round by round: a head names its pages, an entry its decision.
+    /// Reads the rows the batch wants, round by round: a head names its pages, an entry its decision. Of what
+    /// there is many of, only a row that is there names another: most records found none, and are done.
     fn read_ahead(&mut self, planned: &[Planned<'_>]) -> Result<(), Failure> {
-        let mut wanted: Vec<Key> = self.wanted.take().into_iter().collect();
-        let mut open: Vec<&Planned<'_>> = planned.iter().collect();
+        let mut named: Vec<Key> = self.wanted.take().into_iter().collect();
+        let mut open: Vec<(&Planned<'_>, Range<usize>)> =
+            planned.iter().map(|record| (record, 0..0)).collect();
         for _ in 0..limits::PLAN_ROUNDS {
-            // What wants nothing now has all it can name: a row that was read takes no other away.
-            open.retain(|record| {
-                let before = wanted.len();
-                self.shard.wants(record, &mut wanted);
-                wanted.len() > before
+            open.retain_mut(|(record, names)| {
+                let before = named.len();
+                self.shard.wants(record, &mut named);
+                *names = before..named.len();
+                named.len() > before
             });
-            if wanted.is_empty() {
+            if named.is_empty() {
                 return Ok(());
             }
-            wanted.sort_unstable();
-            wanted.dedup();
-            let keys: Vec<Vec<u8>> = wanted.iter().map(Key::encode).collect();
-            let values = self.store.read(&keys)?;
-            for (key, value) in wanted.drain(..).zip(values) {
-                self.shard.working().load(key, value.as_deref())?;
-            }
+            let there = self.load(named.clone())?;
+            let leads_on = |key: &Key| !key.kind().is_of_events() || there.binary_search(key).is_ok();
+            open.retain(|(_, names)| {
+                named.get(names.clone()).is_some_and(|names| names.iter().any(leads_on))
+            });
+            named.clear();
         }
         Ok(())
+    }
+
+    /// Reads rows from the store; tells which are there, in order.
+    fn load(&mut self, mut wanted: Vec<Key>) -> Result<Vec<Key>, Failure> {
+        wanted.sort_unstable();
+        wanted.dedup();
+        let keys: Vec<Vec<u8>> = wanted.iter().map(Key::encode).collect();
+        let values = self.store.read(&keys)?;
+        let mut there = Vec::new();
+        for (key, value) in wanted.into_iter().zip(values) {
+            self.shard.working().load(key, value.as_deref())?;
+            there.extend(value.is_some().then_some(key));
+        }
+        Ok(there)
     }
 
     /// Hands the outputs over in their order and tells those who wait. What the log already held when the
@@ -231,7 +252,7 @@ impl Running {
     pub(super) fn checkpointed(&mut self, done: &Written, parts: &Parts) -> Result<(), Failure> {
         done.result.clone()?;
         if let Some(generation) = done.generation {
-            self.shard.working().persisted(&done.keys, generation);
+            self.shard.working().persisted(generation);
             if let Progress::Writing { rows, began } = self.progress {
                 let spent = parts.clock.elapsed().saturating_sub(began);
                 parts.notes.checkpoint(rows, done.bytes, spent);

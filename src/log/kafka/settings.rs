@@ -190,6 +190,16 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_is_not_repeated_where_the_library_refuses_it() {
+        for name in ["ssl.cipher.suites", "linger.ms", "no.such.property"] {
+            let options = with(&[("security.protocol", "SASL_SSL"), (name, "hunter2")]);
+            let made: Result<rdkafka::consumer::BaseConsumer, _> = reader(&options).create();
+            let told = crate::log::kafka::not_made(made.err().unwrap()).to_string();
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+    }
+
+    #[test]
     fn security_and_every_codec_are_built_in() {
         let secure = [
             ("security.protocol", "SASL_SSL"),

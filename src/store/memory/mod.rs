@@ -6,7 +6,7 @@ mod folders;
 
 pub use folders::Folders;
 
-use crate::store::{Export, Row, Sieve, Store, StoreError, Write};
+use crate::store::{Export, Row, Sieve, Store, StoreError, Write, before};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -159,14 +159,14 @@ impl From<Content> for Folder {
 #[derive(Debug)]
 pub struct MemoryStore {
     folder: Folder,
-    failed: Mutex<Option<String>>,
+    failed: Mutex<Option<StoreError>>,
 }
 
 impl MemoryStore {
     /// The folder, unless a commit failed.
     fn usable(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
         match &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(why) => Err(StoreError::Failed(why.clone())),
+            Some(failed) => Err(before(failed)),
             None => Ok(self.folder.inner()),
         }
     }
@@ -219,9 +219,10 @@ impl Store for MemoryStore {
         }
         let Some(fault) = fault else { return Ok(()) };
         drop(inner);
-        let why = format!("a commit failed: {fault:?}");
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
-        Err(if fault == CommitFault::Full { StoreError::Full } else { StoreError::Failed(why) })
+        let full = fault == CommitFault::Full;
+        let failed = if full { StoreError::Full } else { StoreError::Failed(format!("{fault:?}, as told")) };
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed.clone());
+        Err(failed)
     }
 
     fn export(&self) -> Result<Box<dyn Export>, StoreError> {

@@ -19,7 +19,7 @@ mod look;
 mod tests;
 mod tune;
 
-use crate::store::{Export, Row, Store, StoreError, Write};
+use crate::store::{Export, Row, Store, StoreError, Write, before};
 use error::map;
 use filter::{Filters, InForce};
 pub use folders::RocksStores;
@@ -46,7 +46,7 @@ pub struct RocksStore {
     exports: AtomicU64,
     in_force: InForce,
     /// Why nothing may be done any more: a failed write leaves rows in memory that are not durable.
-    failed: OnceLock<String>,
+    failed: OnceLock<StoreError>,
 }
 
 impl fmt::Debug for RocksStore {
@@ -90,7 +90,7 @@ impl RocksStore {
     }
 
     fn usable(&self) -> Result<(), StoreError> {
-        self.failed.get().map_or(Ok(()), |why| Err(StoreError::Failed(why.clone())))
+        self.failed.get().cloned().map_or(Ok(()), Err)
     }
 
     fn family(&self) -> Result<&ColumnFamily, StoreError> {
@@ -221,7 +221,7 @@ impl Store for RocksStore {
         let done = self.db.write_opt(batch, &write).and_then(|()| self.db.flush_opt(&flush));
         done.map(|()| self.in_force.set(Some(checkpoint.to_vec()))).map_err(|error| {
             let mapped = self.map(&error);
-            self.failed.get_or_init(|| format!("a checkpoint failed before: {mapped}"));
+            self.failed.get_or_init(|| before(&mapped));
             mapped
         })
     }
