@@ -109,32 +109,36 @@ def disk_filled(scene):
             worker.disk.free()
 
 
+def kill(scene, nodes, for_s):
+    scene.brokers.kill(nodes)
+    yield scene.pause(0, for_s)
+    yield from scene.brokers.start(nodes)
+
+
+def leave(scene, nodes, for_s):
+    yield from scene.brokers.leave(nodes)
+    yield scene.pause(0, for_s)
+    yield from scene.brokers.start(nodes)
+
+
 def broker_killed(scene):
     with scene.broker() as nodes:
-        scene.brokers.kill(nodes)
-        yield scene.pause(0, 6)
-        yield from scene.brokers.start(nodes)
+        yield from kill(scene, nodes, 6)
 
 
 def broker_leaves(scene):
     with scene.broker() as nodes:
-        yield from scene.brokers.leave(nodes)
-        yield scene.pause(0, 6)
-        yield from scene.brokers.start(nodes)
+        yield from leave(scene, nodes, 6)
 
 
 def all_brokers_killed(scene):
     with scene.every_broker() as nodes:
-        scene.brokers.kill(nodes)
-        yield scene.pause(0, 4)
-        yield from scene.brokers.start(nodes)
+        yield from kill(scene, nodes, 4)
 
 
 def all_brokers_leave(scene):
     with scene.every_broker() as nodes:
-        yield from scene.brokers.leave(nodes)
-        yield scene.pause(0, 4)
-        yield from scene.brokers.start(nodes)
+        yield from leave(scene, nodes, 4)
 
 
 # How often each is in a deck.

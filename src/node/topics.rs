@@ -168,7 +168,7 @@ pub fn describe(
 /// # Errors
 /// A partition does not answer.
 pub fn bounds(options: &Options, cluster: &Cluster) -> Result<Vec<(TopicPartition, Bounds)>, TopicsError> {
-    let view = View::new(options)?;
+    let view = View::new(options.clone())?;
     let mut all = Vec::new();
     for topic in Topic::ALL {
         let found = cluster.topic(Role::Log(topic)).map_or(&[][..], |found| found.partitions());
@@ -192,7 +192,7 @@ fn origins(
     if found.iter().any(|partition| partition.leader.is_none()) {
         return Ok(Vec::new());
     }
-    let view = View::new(options)?;
+    let view = View::new(options.clone())?;
     let numbers = found.iter().filter_map(|found| u16::try_from(found.number).ok());
     let origins = numbers.map(|number| {
         origin(&view, Partition(number), key.map(|key| (key, key.trust(&options.prefix))).as_ref())

@@ -26,7 +26,6 @@ use crate::base::signal::Signal;
 use crate::log::{AppendError, Bounds, Contents, Done, Log, LogError, Membership, Reader};
 use append::Appender;
 use bytes::Bytes;
-use figures::Gathered;
 pub use figures::{Brokers, Counts, Figures, Group, Role, RoundTrip, Traffic};
 pub use group::{MemberSeen, members};
 use hearing::Hearing;
@@ -34,7 +33,6 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
-use read::Watchers;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -98,20 +96,14 @@ impl Options {
 
 /// The log on Kafka.
 pub struct KafkaLog {
-    options: Arc<Options>,
+    view: View,
     partitions: u16,
-    asker: Arc<Asker>,
     appender: Appender,
-    watchers: Arc<Watchers>,
-    gathered: Arc<Gathered>,
 }
 
 impl fmt::Debug for KafkaLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KafkaLog")
-            .field("options", &self.options)
-            .field("partitions", &self.partitions)
-            .finish()
+        f.debug_struct("KafkaLog").field("view", &self.view).field("partitions", &self.partitions).finish()
     }
 }
 
@@ -122,14 +114,11 @@ impl KafkaLog {
     /// A property that may not be set or is none, no broker answers, a topic is missing, the topics differ in
     /// their number of partitions, or one has a setting without which there is no log.
     pub fn open(options: Options) -> Result<Self, LogError> {
-        settings::check(&options)?;
-        let options = Arc::new(options);
-        let asker = Arc::new(Asker::new(&options)?);
-        let partitions = topics::open(&asker, &options)?;
-        let gathered = Arc::new(Gathered::default());
-        let telling = gathered.client(Role::Producer);
-        let appender = Appender::start(&options, Arc::clone(&asker), telling)?;
-        Ok(Self { options, partitions, asker, appender, watchers: Arc::default(), gathered })
+        let view = View::new(options)?;
+        let partitions = topics::open(&view.asker, &view.options)?;
+        let telling = view.gathered.client(Role::Producer);
+        let appender = Appender::start(&view.options, Arc::clone(&view.asker), telling)?;
+        Ok(Self { view, partitions, appender })
     }
 
     /// Takes no more appends, and waits until those taken are durable, `limit` at most. Those that are not by
@@ -142,7 +131,7 @@ impl KafkaLog {
     /// never goes back.
     #[must_use]
     pub fn look(&self, now: Duration) -> Figures {
-        self.gathered.look(self.appender.look(now))
+        self.view.gathered.look(self.appender.look(now))
     }
 
     fn known(&self, of: TopicPartition) -> Result<(), LogError> {
@@ -153,18 +142,12 @@ impl KafkaLog {
 impl Contents for KafkaLog {
     fn bounds(&self, of: TopicPartition) -> Result<Bounds, LogError> {
         self.known(of)?;
-        self.asker.bounds(of)
+        self.view.bounds(of)
     }
 
     fn reader(&self, of: TopicPartition, from: Offset) -> Result<Box<dyn Reader>, LogError> {
-        let bounds = self.bounds(of)?;
-        if from < bounds.start || from > bounds.end {
-            return Err(LogError::OutOfRange { wanted: from, bounds });
-        }
-        let telling = self.gathered.client(Role::Reader);
-        let with = (&self.asker, &self.watchers);
-        let reader = read::start(&self.options, with, telling, of, (from, bounds.end))?;
-        Ok(Box::new(reader))
+        self.known(of)?;
+        self.view.reader(of, from)
     }
 }
 
@@ -179,11 +162,12 @@ impl Log for KafkaLog {
     }
 
     fn subscribe(&self, of: TopicPartition, signal: &Arc<Signal>) {
-        self.watchers.watch(of, signal);
+        self.view.watchers.watch(of, signal);
     }
 
     fn join(&self, signal: &Arc<Signal>) -> Result<Box<dyn Membership>, LogError> {
-        Ok(Box::new(member::join(&self.options, self.gathered.client(Role::Member), signal)?))
+        let telling = self.view.gathered.client(Role::Member);
+        Ok(Box::new(member::join(&self.view.options, telling, signal)?))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Looking into a log on Kafka: what its partitions hold, for whoever writes nothing and joins no group. The
-//! topics need not be as they must be, nor all be there.
+//! Looking into a log on Kafka: what its partitions hold, for the log itself, and for whoever writes nothing and
+//! joins no group. The topics need not be as they must be, nor all be there.
 
 use super::figures::{Gathered, Role};
 use super::read::{self, Watchers};
@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 /// A log that is only looked into.
 pub struct View {
-    options: Arc<Options>,
-    asker: Arc<Asker>,
-    watchers: Arc<Watchers>,
-    gathered: Arc<Gathered>,
+    pub(super) options: Arc<Options>,
+    pub(super) asker: Arc<Asker>,
+    pub(super) watchers: Arc<Watchers>,
+    pub(super) gathered: Arc<Gathered>,
 }
 
 impl fmt::Debug for View {
@@ -28,9 +28,9 @@ impl View {
     ///
     /// # Errors
     /// A property that may not be set or is none.
-    pub fn new(options: &Options) -> Result<Self, LogError> {
-        settings::check(options)?;
-        let options = Arc::new(options.clone());
+    pub fn new(options: Options) -> Result<Self, LogError> {
+        settings::check(&options)?;
+        let options = Arc::new(options);
         let asker = Arc::new(Asker::new(&options)?);
         Ok(Self { options, asker, watchers: Arc::default(), gathered: Arc::default() })
     }
