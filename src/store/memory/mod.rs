@@ -98,8 +98,8 @@ impl Folder {
 
     /// Lets what was to fail work again; what is damaged stays so.
     pub fn work(&self) {
-        self.fail_reads(None);
-        self.fill(false);
+        let mut inner = self.inner();
+        (inner.next_commit, inner.reads, inner.full) = (None, None, false);
     }
 
     /// Whether the disk under it is full.
