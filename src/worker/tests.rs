@@ -100,6 +100,18 @@ impl Bench {
         bench
     }
 
+    /// One that lost its state, where the log has lost its beginning.
+    fn without_state() -> Self {
+        let mut bench = Self::new();
+        bench.settle();
+        bench.append(RecordType::Tick, b"{}");
+        bench.settle();
+        bench.trim();
+        bench.again();
+        bench.folders.put(HERE, Folder::default());
+        bench
+    }
+
     fn append(&self, kind: RecordType, body: &[u8]) {
         let record = product_record(OrgId::INSTALLATION, kind, body, "r").unwrap();
         self.parts.log.append(requests(), vec![record], Box::new(|_| ())).unwrap();
@@ -249,13 +261,7 @@ fn a_silent_archive_keeps_nobody_waiting_who_can_begin() {
 
 #[test]
 fn with_nothing_to_begin_from_it_is_parked() {
-    let mut bench = Bench::new();
-    bench.settle();
-    bench.append(RecordType::Tick, b"{}");
-    bench.settle();
-    bench.trim();
-    bench.again();
-    bench.folders.put(HERE, Folder::default());
+    let mut bench = Bench::without_state();
     bench.archive.cut_off(1, true);
     for _ in 0..3 {
         bench.turn(8, |_| true);
@@ -343,13 +349,7 @@ fn a_store_that_is_slow_is_waited_for() {
 
 #[test]
 fn a_snapshot_for_which_there_is_no_room_is_fetched_when_there_is() {
-    let mut bench = Bench::new();
-    bench.settle();
-    bench.append(RecordType::Tick, b"{}");
-    bench.settle();
-    bench.trim();
-    bench.again();
-    bench.folders.put(HERE, Folder::default());
+    let mut bench = Bench::without_state();
     bench.folders.folder(HERE).fill(true);
     bench.turn(8, |_| true);
     assert_eq!((bench.owner.status().phase(), bench.counts()), (Phase::Poisoned, (1, 0)));
